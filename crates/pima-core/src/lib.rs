@@ -1,1 +1,19 @@
 #![doc = include_str!("../README.md")]
+
+// What can go wrong.
+mod error;
+// Checks of shapes and values that every entry point makes.
+mod check;
+// The shape of a modality: image, curve or vector.
+mod shape;
+// Softmax by log-sum-exp.
+mod softmax;
+// The Gaussian mixture prior and its responsibilities.
+mod prior;
+// What a physics expert must be able to do.
+mod expert;
+
+pub use error::{Error, Location, Result};
+pub use expert::{Expert, ExpertError, ExpertFit};
+pub use prior::{MixturePrior, most_probable};
+pub use shape::ModalityShape;
