@@ -146,24 +146,41 @@ impl MixturePrior {
     pub fn responsibilities(
         &self,
         z: ArrayView2<'_, f64>,
-        mut out: ArrayViewMut2<'_, f64>,
+        out: ArrayViewMut2<'_, f64>,
     ) -> Result<()> {
+        self.expectation(z, out).map(drop)
+    }
+
+    /// The E-step of EM: writes the [`responsibilities`](Self::responsibilities) of z (B,l) into `out` (B,N) and returns
+    /// `sum_b log p(z_b)`, in nats, which comes with them at no cost.
+    ///
+    /// The sum is minus infinity when the density of a sample underflows even as a logarithm.
+    ///
+    /// # Errors
+    /// As for [`responsibilities`](Self::responsibilities).
+    pub fn expectation(
+        &self,
+        z: ArrayView2<'_, f64>,
+        mut out: ArrayViewMut2<'_, f64>,
+    ) -> Result<f64> {
         self.check_latent("responsibilities: z", &z)?;
         let expected = [z.nrows(), self.n_clusters()];
         check::shape("responsibilities: out", "(B,N)", &expected, out.shape())?;
         let mut point = vec![0.0; self.n_latent()];
         let mut row = vec![0.0; self.n_clusters()];
+        let mut log_likelihood = -0.5 * z.len() as f64 * std::f64::consts::TAU.ln();
         for (z, mut out) in z.outer_iter().zip(out.outer_iter_mut()) {
             copy_row(&mut point, z);
             self.log_joint(&point, &mut row);
             if row.iter().all(|score| *score == f64::NEG_INFINITY) {
                 self.nearest_one_hot(&point, &mut row);
+                log_likelihood = f64::NEG_INFINITY;
             } else {
-                softmax_in_place(&mut row);
+                log_likelihood += softmax_in_place(&mut row);
             }
             out.assign(&ArrayView1::from(&row));
         }
-        Ok(())
+        Ok(log_likelihood)
     }
 
     /// `log p(z)` (B) of z (B,l), in nats, with its normalising constant.
