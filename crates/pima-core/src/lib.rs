@@ -12,8 +12,14 @@ mod softmax;
 mod prior;
 // What a physics expert must be able to do.
 mod expert;
+// Clustering of points: k-means and Gaussian mixtures by EM.
+mod cluster;
+// Scores of a clustering against labels, and of predictions against the truth.
+mod metrics;
 
+pub use cluster::{KMeans, kmeans, kmeans_plus_plus};
 pub use error::{Error, Location, Result};
 pub use expert::{Expert, ExpertError, ExpertFit};
+pub use metrics::{ClusterAccuracy, ari, confusion_matrix, nmi, rmse, unsupervised_accuracy};
 pub use prior::{MixturePrior, most_probable};
 pub use shape::ModalityShape;

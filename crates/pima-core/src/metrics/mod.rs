@@ -1,0 +1,23 @@
+//! How well clusters match labels that training never saw, and how far predictions are from the truth.
+//!
+//! Labels and clusters are integers: `labels[d]` in `0..n_labels` and `clusters[d]` in `0..n_clusters` for each of the D samples.
+
+// The Hungarian accuracy, eq. 19 of Walker et al. 2023.
+mod accuracy;
+// Rand index corrected for chance.
+mod ari;
+// Counts of (label, cluster) pairs: what every other score here is computed from.
+mod confusion;
+// Normalised mutual information.
+mod nmi;
+// Root mean square error.
+mod rmse;
+
+#[cfg(test)]
+mod tests;
+
+pub use accuracy::{ClusterAccuracy, unsupervised_accuracy};
+pub use ari::ari;
+pub use confusion::confusion_matrix;
+pub use nmi::nmi;
+pub use rmse::rmse;
