@@ -1,1 +1,36 @@
 #![doc = include_str!("../README.md")]
+
+/// Rows gathered into reusable buffers, normalised on the way.
+mod batch;
+/// The same samples seen by several modalities.
+mod dataset;
+/// What can go wrong, one line each.
+mod error;
+/// The file format of MNIST.
+mod idx;
+/// Known classes, to judge by and not to train on.
+mod labels;
+/// Curves made from labels: the papers' noisy lines.
+mod manufactured;
+/// MNIST and where to look for it.
+mod mnist;
+/// One modality's values, axis, units and gaps.
+mod modality;
+/// A shift and a scale per coordinate, fitted on training rows.
+mod normalise;
+/// Seeded generators and shuffles.
+mod rng;
+/// Training, validation and test rows.
+mod split;
+
+pub use batch::{Batch, Batches};
+pub use dataset::Dataset;
+pub use error::{Error, IdxProblem, Result};
+pub use idx::{IdxImages, read_idx_images, read_idx_labels};
+pub use labels::Labels;
+pub use manufactured::{LineOptions, SlopeLaw, manufacture_lines};
+pub use mnist::{MNIST_FILES, find_mnist, load_mnist};
+pub use modality::{MeasurementAxis, ModalityData};
+pub use normalise::{Normalisation, NormalisationMethod};
+pub use rng::shuffle;
+pub use split::{Split, SplitFractions};

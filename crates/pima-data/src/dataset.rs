@@ -1,0 +1,240 @@
+//! A dataset: the same samples seen by several modalities, with labels if they are known.
+
+use crate::error::{Error, Result};
+use crate::labels::Labels;
+use crate::modality::ModalityData;
+
+/// D samples, each seen by some or all of M modalities. Checked when made, so what holds one need not check again:
+/// every modality and the labels have D rows, names are unique, present values are finite, and every row has at least
+/// one modality.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dataset {
+    name: String,
+    modalities: Vec<ModalityData>,
+    labels: Option<Labels>,
+    held_out: Option<Vec<bool>>,
+}
+
+impl Dataset {
+    /// A dataset of these modalities. `name` says what the data is and stands on every table and figure, e.g. `MNIST`
+    /// or `procedural digits (not MNIST)`.
+    ///
+    /// # Errors
+    /// [`Error::Empty`], [`Error::Length`], [`Error::DuplicateModality`], [`Error::NothingPresent`].
+    pub fn new(name: impl Into<String>, modalities: Vec<ModalityData>, labels: Option<Labels>) -> Result<Self> {
+        let name = name.into();
+        let Some(first) = modalities.first() else {
+            return Err(Error::Empty { dataset: name, what: "modalities" });
+        };
+        let n_samples = first.n_samples();
+        if n_samples == 0 {
+            return Err(Error::Empty { dataset: name, what: "rows" });
+        }
+        for (at, modality) in modalities.iter().enumerate() {
+            if modality.n_samples() != n_samples {
+                return Err(Error::Length {
+                    what: format!("rows of modality '{}' (as in '{}')", modality.name(), first.name()),
+                    expected: n_samples,
+                    got: modality.n_samples(),
+                });
+            }
+            if modalities[..at].iter().any(|before| before.name() == modality.name()) {
+                return Err(Error::DuplicateModality { dataset: name, modality: modality.name().to_owned() });
+            }
+        }
+        if let Some(labels) = &labels
+            && labels.values().len() != n_samples
+        {
+            return Err(Error::Length {
+                what: format!("labels of dataset '{name}'"),
+                expected: n_samples,
+                got: labels.values().len(),
+            });
+        }
+        if let Some(row) = (0..n_samples).find(|&row| !modalities.iter().any(|modality| modality.is_present(row))) {
+            return Err(Error::NothingPresent { row });
+        }
+        Ok(Self { name, modalities, labels, held_out: None })
+    }
+
+    /// Marks the rows that the makers of the data set aside for testing (`true`), as MNIST's 10,000: a
+    /// [`Split`](crate::Split) then takes its test rows from here and from nowhere else.
+    ///
+    /// # Errors
+    /// [`Error::Length`] unless there is one entry per row.
+    pub fn with_held_out(mut self, held_out: Vec<bool>) -> Result<Self> {
+        if held_out.len() != self.n_samples() {
+            return Err(Error::Length {
+                what: format!("held-out marks of dataset '{}'", self.name),
+                expected: self.n_samples(),
+                got: held_out.len(),
+            });
+        }
+        self.held_out = Some(held_out);
+        Ok(self)
+    }
+
+    /// Adds a modality of the same samples, such as a manufactured one.
+    ///
+    /// # Errors
+    /// [`Error::Length`] or [`Error::DuplicateModality`].
+    pub fn with_modality(self, modality: ModalityData) -> Result<Self> {
+        let Self { name, mut modalities, labels, held_out } = self;
+        modalities.push(modality);
+        Ok(Self { held_out, ..Self::new(name, modalities, labels)? })
+    }
+
+    /// The same samples with only the named modalities, in the order named. Values are moved, not copied.
+    ///
+    /// # Errors
+    /// [`Error::UnknownModality`] for a name that is not there (or no longer: named twice), and as
+    /// [`Dataset::new`] if nothing is left.
+    pub fn with_only(self, names: &[&str]) -> Result<Self> {
+        let Self { name, mut modalities, labels, held_out } = self;
+        let mut kept = Vec::with_capacity(names.len());
+        for &wanted in names {
+            let Some(at) = modalities.iter().position(|modality| modality.name() == wanted) else {
+                return Err(unknown(wanted, &modalities));
+            };
+            kept.push(modalities.remove(at));
+        }
+        Ok(Self { held_out, ..Self::new(name, kept, labels)? })
+    }
+
+    /// What the data is.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// D, the number of rows.
+    pub fn n_samples(&self) -> usize {
+        self.modalities.first().map_or(0, ModalityData::n_samples)
+    }
+
+    /// The modalities, in the order they were given.
+    pub fn modalities(&self) -> &[ModalityData] {
+        &self.modalities
+    }
+
+    /// The modality of this name.
+    ///
+    /// # Errors
+    /// [`Error::UnknownModality`], which lists those there are.
+    pub fn modality(&self, name: &str) -> Result<&ModalityData> {
+        self.modalities.iter().find(|modality| modality.name() == name).ok_or_else(|| unknown(name, &self.modalities))
+    }
+
+    /// The labels, if the data has any.
+    pub fn labels(&self) -> Option<&Labels> {
+        self.labels.as_ref()
+    }
+
+    /// Which rows the makers of the data set aside for testing (D), if they did.
+    pub fn held_out(&self) -> Option<&[bool]> {
+        self.held_out.as_deref()
+    }
+
+    /// A copy of the given rows, in their order; a row may be taken more than once.
+    ///
+    /// # Errors
+    /// [`Error::Row`] for a row that is not there, [`Error::Empty`] for none.
+    pub fn select(&self, rows: &[usize]) -> Result<Self> {
+        let n_samples = self.n_samples();
+        if let Some(&row) = rows.iter().find(|&&row| row >= n_samples) {
+            return Err(Error::Row { row, n_samples });
+        }
+        if rows.is_empty() {
+            return Err(Error::Empty { dataset: self.name.clone(), what: "rows" });
+        }
+        Ok(Self {
+            name: self.name.clone(),
+            modalities: self.modalities.iter().map(|modality| modality.select(rows)).collect(),
+            labels: self.labels.as_ref().map(|labels| labels.select(rows)),
+            held_out: self.held_out.as_ref().map(|held_out| rows.iter().map(|&row| held_out[row]).collect()),
+        })
+    }
+
+    /// The first rows only, for a quick run: at most `n_samples` of those that are not held out and `n_held_out` of
+    /// those that are. `None` keeps all.
+    ///
+    /// # Errors
+    /// [`Error::Empty`] if nothing is left.
+    pub fn first(&self, n_samples: Option<usize>, n_held_out: Option<usize>) -> Result<Self> {
+        let (mut free, mut held) = (0, 0);
+        let rows: Vec<usize> = (0..self.n_samples())
+            .filter(|&row| {
+                let is_held = self.held_out.as_ref().is_some_and(|held_out| held_out[row]);
+                let (taken, most) = if is_held { (&mut held, n_held_out) } else { (&mut free, n_samples) };
+                let keep = most.is_none_or(|most| *taken < most);
+                *taken += usize::from(keep);
+                keep
+            })
+            .collect();
+        self.select(&rows)
+    }
+}
+
+fn unknown(name: &str, modalities: &[ModalityData]) -> Error {
+    let known: Vec<&str> = modalities.iter().map(ModalityData::name).collect();
+    Error::UnknownModality { modality: name.to_owned(), known: known.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, array};
+    use pima_core::ModalityShape;
+
+    use super::*;
+
+    fn modality(name: &str, rows: usize) -> ModalityData {
+        let values = Array2::from_shape_fn((rows, 2), |(row, column)| (10 * row + column) as f32);
+        ModalityData::new(name, ModalityShape::Vector { length: 2 }, values).unwrap()
+    }
+
+    #[test]
+    fn construction_refuses_what_does_not_fit_together() {
+        let error = |modalities, labels| Dataset::new("toy", modalities, labels).unwrap_err();
+        assert!(matches!(error(vec![], None), Error::Empty { what: "modalities", .. }));
+        assert!(matches!(error(vec![modality("a", 0)], None), Error::Empty { what: "rows", .. }));
+        let text = error(vec![modality("a", 3), modality("b", 2)], None).to_string();
+        assert_eq!(text, "rows of modality 'b' (as in 'a'): expected 3 entries, got 2");
+        let text = error(vec![modality("a", 3), modality("a", 3)], None).to_string();
+        assert!(text.contains("two modalities named 'a'"), "{text}");
+        let labels = Labels::new(vec![0, 1], 2).unwrap();
+        assert!(matches!(error(vec![modality("a", 3)], Some(labels)), Error::Length { expected: 3, got: 2, .. }));
+    }
+
+    #[test]
+    fn a_row_seen_by_no_modality_is_refused() {
+        let some = |name: &str, present| {
+            let shape = ModalityShape::Vector { length: 1 };
+            ModalityData::with_missing(name, shape, array![[1.0], [2.0]], present).unwrap()
+        };
+        let both = vec![some("a", vec![true, false]), some("b", vec![false, true])];
+        assert!(Dataset::new("toy", both, None).is_ok());
+        let gap = vec![some("a", vec![true, false]), some("b", vec![true, false])];
+        assert!(matches!(Dataset::new("toy", gap, None), Err(Error::NothingPresent { row: 1 })));
+    }
+
+    #[test]
+    fn select_and_first_keep_rows_labels_and_marks_together() {
+        let labels = Labels::new(vec![0, 1, 2, 0], 3).unwrap();
+        let data = Dataset::new("toy", vec![modality("a", 4)], Some(labels))
+            .unwrap()
+            .with_held_out(vec![false, true, false, true])
+            .unwrap()
+            .with_modality(modality("b", 4))
+            .unwrap();
+        let some = data.select(&[3, 0]).unwrap();
+        assert_eq!(some.modality("b").unwrap().values(), array![[30.0, 31.0], [0.0, 1.0]]);
+        assert_eq!(some.labels().unwrap().values(), [0, 0]);
+        assert_eq!(some.held_out(), Some(&[true, false][..]));
+        let first = data.first(Some(1), None).unwrap();
+        assert_eq!(first.labels().unwrap().values(), [0, 1, 0]);
+        assert!(matches!(data.select(&[4]), Err(Error::Row { row: 4, n_samples: 4 })));
+        let error = data.modality("c").unwrap_err().to_string();
+        assert_eq!(error, "no modality 'c'; the dataset has a, b");
+        let only = data.with_only(&["b"]).unwrap();
+        assert_eq!((only.modalities().len(), only.held_out().is_some()), (1, true));
+    }
+}
