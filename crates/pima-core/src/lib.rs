@@ -2,6 +2,8 @@
 
 // What can go wrong.
 mod error;
+// Buffers reused from batch to batch.
+mod buffer;
 // Checks of shapes and values that every entry point makes.
 mod check;
 // The shape of a modality: image, curve or vector.
@@ -10,6 +12,10 @@ mod shape;
 mod softmax;
 // The Gaussian mixture prior and its responsibilities.
 mod prior;
+// Fusion of the modalities' posteriors.
+mod fusion;
+// The loss and its gradients: the kernel that trains.
+mod elbo;
 // What a physics expert must be able to do.
 mod expert;
 // Clustering of points: k-means and Gaussian mixtures by EM.
@@ -18,8 +24,10 @@ mod cluster;
 mod metrics;
 
 pub use cluster::{KMeans, kmeans, kmeans_plus_plus};
+pub use elbo::{ClusterPosterior, ElboTerms, ElboWorkspace};
 pub use error::{Error, Location, Result};
 pub use expert::{Expert, ExpertError, ExpertFit};
 pub use metrics::{ClusterAccuracy, ari, confusion_matrix, nmi, rmse, unsupervised_accuracy};
+pub use fusion::{Fusion, product_of_experts};
 pub use prior::{MixturePrior, most_probable};
 pub use shape::ModalityShape;

@@ -1,6 +1,6 @@
 //! The Gaussian mixture prior of the latent space and its responsibilities.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
@@ -57,10 +57,7 @@ impl MixturePrior {
         let (n_clusters, n_latent) = mean.dim();
         for (what, n) in [("clusters", n_clusters), ("latent dimensions", n_latent)] {
             if n == 0 {
-                return Err(Error::Empty {
-                    operation: "mixture prior",
-                    what,
-                });
+                return Err(Error::Empty { operation: "mixture prior", what });
             }
         }
         check_logits(&logits, n_clusters)?;
@@ -143,11 +140,7 @@ impl MixturePrior {
     ///
     /// # Errors
     /// [`Error::Shape`], or [`Error::NotFinite`] with the sample and dimension of a z that is not finite.
-    pub fn responsibilities(
-        &self,
-        z: ArrayView2<'_, f64>,
-        out: ArrayViewMut2<'_, f64>,
-    ) -> Result<()> {
+    pub fn responsibilities(&self, z: ArrayView2<'_, f64>, out: ArrayViewMut2<'_, f64>) -> Result<()> {
         self.expectation(z, out).map(drop)
     }
 
@@ -158,11 +151,7 @@ impl MixturePrior {
     ///
     /// # Errors
     /// As for [`responsibilities`](Self::responsibilities).
-    pub fn expectation(
-        &self,
-        z: ArrayView2<'_, f64>,
-        mut out: ArrayViewMut2<'_, f64>,
-    ) -> Result<f64> {
+    pub fn expectation(&self, z: ArrayView2<'_, f64>, mut out: ArrayViewMut2<'_, f64>) -> Result<f64> {
         self.check_latent("responsibilities: z", &z)?;
         let expected = [z.nrows(), self.n_clusters()];
         check::shape("responsibilities: out", "(B,N)", &expected, out.shape())?;
@@ -211,11 +200,7 @@ impl MixturePrior {
     }
 
     /// Draws n samples: z (n,l) and the cluster (n) that each came from.
-    pub fn sample<R: Rng + ?Sized>(
-        &self,
-        n_samples: usize,
-        rng: &mut R,
-    ) -> (Array2<f64>, Array1<usize>) {
+    pub fn sample<R: Rng + ?Sized>(&self, n_samples: usize, rng: &mut R) -> (Array2<f64>, Array1<usize>) {
         let last = self.n_clusters() - 1;
         let clusters = Array1::from_shape_simple_fn(n_samples, || {
             let mut remaining: f64 = rng.random();
@@ -244,10 +229,7 @@ impl MixturePrior {
     /// Means and inverse variances of dimension j, each (N).
     pub(crate) fn dimension(&self, j: usize) -> (&[f64], &[f64]) {
         let columns = j * self.n_clusters()..(j + 1) * self.n_clusters();
-        (
-            &self.mean_by_dimension[columns.clone()],
-            &self.precision_by_dimension[columns],
-        )
+        (&self.mean_by_dimension[columns.clone()], &self.precision_by_dimension[columns])
     }
 
     /// Writes `log pi_c + log N(z; mean_c, var_c)`, less the constant that all clusters share, for one z (l) into `out` (N).
@@ -296,56 +278,33 @@ impl MixturePrior {
         self.weights.extend(logits);
         let normaliser = softmax_in_place(&mut self.weights);
         self.log_weights.clear();
-        self.log_weights
-            .extend(logits.iter().map(|logit| logit - normaliser));
+        self.log_weights.extend(logits.iter().map(|logit| logit - normaliser));
     }
 
     fn refresh_components(&mut self) {
         let Parameters { mean, var, .. } = &self.parameters;
         self.sum_log_var.clear();
-        self.sum_log_var.extend(
-            var.outer_iter()
-                .map(|var| var.iter().map(|v| v.ln()).sum::<f64>()),
-        );
+        self.sum_log_var.extend(var.outer_iter().map(|var| var.iter().map(|v| v.ln()).sum::<f64>()));
         self.mean_by_dimension.clear();
         self.mean_by_dimension.extend(mean.t().iter());
         self.precision_by_dimension.clear();
-        self.precision_by_dimension
-            .extend(var.t().iter().map(|var| var.recip()));
+        self.precision_by_dimension.extend(var.t().iter().map(|var| var.recip()));
     }
 }
 
 fn check_logits(logits: &Array1<f64>, n_clusters: usize) -> Result<()> {
-    check::shape(
-        "mixture prior: logits",
-        "(N)",
-        &[n_clusters],
-        logits.shape(),
-    )?;
+    check::shape("mixture prior: logits", "(N)", &[n_clusters], logits.shape())?;
     check::finite("prior logits", logits, Location::cluster)
 }
 
 fn check_components(mean: &Array2<f64>, var: &Array2<f64>, shape: (usize, usize)) -> Result<()> {
     let place = |(c, j)| Location::cluster(c).in_dimension(j);
-    check::shape(
-        "mixture prior: mean",
-        "(N,l)",
-        &[shape.0, shape.1],
-        mean.shape(),
-    )?;
-    check::shape(
-        "mixture prior: var",
-        "(N,l)",
-        &[shape.0, shape.1],
-        var.shape(),
-    )?;
+    check::shape("mixture prior: mean", "(N,l)", &[shape.0, shape.1], mean.shape())?;
+    check::shape("mixture prior: var", "(N,l)", &[shape.0, shape.1], var.shape())?;
     check::finite("prior mean", mean, place)?;
     check::finite("prior var", var, place)?;
     // Below the normal numbers the inverse overflows.
-    match var
-        .indexed_iter()
-        .find(|(_, var)| **var < f64::MIN_POSITIVE)
-    {
+    match var.indexed_iter().find(|(_, var)| **var < f64::MIN_POSITIVE) {
         Some((index, &value)) => Err(Error::InvalidParameter {
             name: format!("prior var at {}", place(index)),
             value,
@@ -363,8 +322,5 @@ fn copy_row(into: &mut [f64], row: ArrayView1<'_, f64>) {
 
 /// The most probable cluster (B) of each row of responsibilities (B,N); the first of equals.
 pub fn most_probable(responsibilities: ArrayView2<'_, f64>) -> Array1<usize> {
-    responsibilities
-        .outer_iter()
-        .map(|row| argmax(row.iter().copied()))
-        .collect()
+    responsibilities.outer_iter().map(|row| argmax(row.iter().copied())).collect()
 }

@@ -1,0 +1,240 @@
+//! The fused kernel: for each sample two sweeps over (l,N), clusters innermost.
+//!
+//! With `s` the prior's variances and `e_c = K_c + R_c` (notation of the crate's documentation):
+//!
+//! - exact: `t_c = log pi_c - e_c/2`, `g = softmax(t)`, `loss = -2 log sum exp t - sum_j (1 + logvar_j)`;
+//! - latent: `t_c = log pi_c + log N(z; m_c, s_c)`, `g = softmax(t)`. With `A_c = e_c + 2 log(g_c/pi_c)` the loss is
+//!   `sum_c g_c A_c - sum_j (1 + logvar_j)` and its derivative by `t_c` is `h_c = g_c (A_c - sum_k g_k A_k)`, which sums to zero.
+//!
+//! Both: `dL/dmu_j = 2 sum_c g_c (mu_j - m_cj)/s_cj`, `dL/dlogvar_j = sum_c g_c var_j/s_cj - 1`, `dL/dR = g`, and by the logits
+//! `h - 2 (g - pi)` with `h = 0` if exact. Latent adds `dL/dz_j = -sum_c h_c (z_j - m_cj)/s_cj`.
+
+use super::ClusterPosterior;
+use super::rows::{CHUNK, Rows};
+use crate::MixturePrior;
+
+/// Where `K_c` is cut off, lest an overflow turn `0 * inf` into NaN: a cluster so far has no responsibility at all. If even the
+/// posterior's mean of K comes to this, the loss is reported as infinite.
+const OVERFLOW: f64 = 1e300;
+
+const LANES: usize = 8;
+
+/// What the kernel reads: the fused posterior (B,l) each, z (B,l), and R (B,N) or (B,1).
+#[derive(Clone, Copy)]
+pub(super) struct Inputs<'a> {
+    pub(super) prior: &'a MixturePrior,
+    pub(super) posterior: ClusterPosterior,
+    pub(super) mean: &'a [f64],
+    pub(super) logvar: &'a [f64],
+    pub(super) var: &'a [f64],
+    pub(super) z: &'a [f64],
+    pub(super) recon: &'a [f64],
+    pub(super) recon_columns: usize,
+}
+
+/// Evaluates all rows; the two halves of the work go to different threads while there is more than one chunk and `parallel`.
+pub(super) fn evaluate(inputs: Inputs<'_>, rows: Rows<'_>, parallel: bool) {
+    let n_chunks = rows.len().div_ceil(CHUNK);
+    if n_chunks <= 1 {
+        return evaluate_chunk(inputs, rows);
+    }
+    let (n_clusters, n_latent) = (inputs.prior.n_clusters(), inputs.prior.n_latent());
+    let (head, tail) = rows.split_at_chunk(n_chunks / 2, n_clusters, n_latent);
+    if parallel {
+        rayon::join(|| evaluate(inputs, head, true), || evaluate(inputs, tail, true));
+    } else {
+        evaluate(inputs, head, false);
+        evaluate(inputs, tail, false);
+    }
+}
+
+fn evaluate_chunk(inputs: Inputs<'_>, rows: Rows<'_>) {
+    let (n_clusters, n_latent) = (inputs.prior.n_clusters(), inputs.prior.n_latent());
+    let (log_weights, _) = inputs.prior.constants();
+    let (cluster_terms, rest) = rows.scratch.split_at_mut(n_clusters);
+    let (shifted, logit_adjoint) = rest.split_at_mut(n_clusters);
+    rows.d_logits.fill(0.0);
+
+    for i in 0..rows.loss.len() {
+        let b = rows.first + i;
+        let latent = b * n_latent..(b + 1) * n_latent;
+        let (mean, var, z) = (&inputs.mean[latent.clone()], &inputs.var[latent.clone()], &inputs.z[latent.clone()]);
+        let recon = Recon::of(&inputs, b, n_clusters);
+        let g = &mut rows.responsibilities[i * n_clusters..(i + 1) * n_clusters];
+
+        cluster_divergences(inputs.prior, mean, var, cluster_terms);
+        match inputs.posterior {
+            ClusterPosterior::Exact => joint_scores(log_weights, cluster_terms, recon, shifted),
+            ClusterPosterior::Latent => inputs.prior.log_joint(z, shifted),
+        }
+        let log_sum = softmax_keeping_shifted(shifted, g);
+
+        let recon_term = recon.mean(g);
+        let cluster_term = dot(g, cluster_terms);
+        // From here on `shifted` holds log(g_c/pi_c).
+        let mut categorical_term = 0.0;
+        for ((shifted, log_weight), g) in shifted.iter_mut().zip(log_weights).zip(g.iter()) {
+            *shifted -= log_sum + log_weight;
+            categorical_term += g * *shifted;
+        }
+        categorical_term *= 2.0;
+        let entropy: f64 = inputs.logvar[latent].iter().map(|logvar| 1.0 + logvar).sum();
+
+        rows.recon[i] = recon_term;
+        rows.cluster[i] = cluster_term;
+        rows.categorical[i] = categorical_term;
+        rows.entropy[i] = entropy;
+        rows.loss[i] = if cluster_term < OVERFLOW {
+            recon_term + cluster_term + categorical_term - entropy
+        } else {
+            f64::INFINITY
+        };
+
+        let gradients = i * n_latent..(i + 1) * n_latent;
+        let (d_mean, d_logvar, d_z) =
+            (&mut rows.d_mean[gradients.clone()], &mut rows.d_logvar[gradients.clone()], &mut rows.d_z[gradients]);
+        for j in 0..n_latent {
+            let (center, precision) = inputs.prior.dimension(j);
+            let (total, offset) = weighted_offset(g, precision, center, mean[j]);
+            d_mean[j] = 2.0 * offset;
+            d_logvar[j] = var[j] * total - 1.0;
+        }
+        match inputs.posterior {
+            ClusterPosterior::Exact => {
+                d_z.fill(0.0);
+                for (d_logit, g) in rows.d_logits.iter_mut().zip(g.iter()) {
+                    *d_logit -= 2.0 * g;
+                }
+            }
+            ClusterPosterior::Latent => {
+                let average = recon_term + cluster_term + categorical_term;
+                for c in 0..n_clusters {
+                    let cost = recon.at(c) + cluster_terms[c] + 2.0 * shifted[c];
+                    logit_adjoint[c] = g[c] * (cost - average);
+                    rows.d_logits[c] += logit_adjoint[c] - 2.0 * g[c];
+                }
+                for j in 0..n_latent {
+                    let (center, precision) = inputs.prior.dimension(j);
+                    d_z[j] = -weighted_offset(logit_adjoint, precision, center, z[j]).1;
+                }
+            }
+        }
+    }
+}
+
+/// R of one sample: per cluster (N), or the same for all.
+#[derive(Clone, Copy)]
+enum Recon<'a> {
+    PerCluster(&'a [f64]),
+    Shared(f64),
+}
+
+impl<'a> Recon<'a> {
+    fn of(inputs: &Inputs<'a>, b: usize, n_clusters: usize) -> Self {
+        if inputs.recon_columns == n_clusters {
+            Self::PerCluster(&inputs.recon[b * n_clusters..(b + 1) * n_clusters])
+        } else {
+            Self::Shared(inputs.recon[b])
+        }
+    }
+
+    fn at(self, c: usize) -> f64 {
+        match self {
+            Self::PerCluster(recon) => recon[c],
+            Self::Shared(recon) => recon,
+        }
+    }
+
+    /// `sum_c g_c R_c`; g sums to one.
+    fn mean(self, g: &[f64]) -> f64 {
+        match self {
+            Self::PerCluster(recon) => dot(g, recon),
+            Self::Shared(recon) => recon,
+        }
+    }
+}
+
+/// `K_c = sum_j [log s_cj + (var_j + (mu_j - m_cj)^2)/s_cj]` for every cluster.
+fn cluster_divergences(prior: &MixturePrior, mean: &[f64], var: &[f64], out: &mut [f64]) {
+    out.copy_from_slice(prior.constants().1);
+    for (j, (mean, var)) in mean.iter().zip(var).enumerate() {
+        let (center, precision) = prior.dimension(j);
+        for ((out, center), precision) in out.iter_mut().zip(center).zip(precision) {
+            let offset = mean - center;
+            *out += (offset * offset + var) * precision;
+        }
+    }
+    for out in out.iter_mut() {
+        *out = out.min(OVERFLOW);
+    }
+}
+
+/// `log pi_c - (K_c + R_c)/2`. A shared R would cancel in the softmax: left out.
+fn joint_scores(log_weights: &[f64], cluster_terms: &[f64], recon: Recon<'_>, out: &mut [f64]) {
+    let terms = log_weights.iter().zip(cluster_terms);
+    match recon {
+        Recon::PerCluster(recon) => {
+            for ((out, (log_weight, cluster)), recon) in out.iter_mut().zip(terms).zip(recon) {
+                *out = log_weight - 0.5 * (cluster + recon);
+            }
+        }
+        Recon::Shared(_) => {
+            for (out, (log_weight, cluster)) in out.iter_mut().zip(terms) {
+                *out = log_weight - 0.5 * cluster;
+            }
+        }
+    }
+}
+
+/// Writes softmax(scores) into `g`, takes the largest score off `scores`, and returns `log sum exp` of what is left of them.
+fn softmax_keeping_shifted(scores: &mut [f64], g: &mut [f64]) -> f64 {
+    // An infinite score would leave inf - inf behind, and a minus infinity everywhere no shift at all.
+    let largest = scores.iter().copied().fold(-f64::MAX, f64::max);
+    let mut sum = 0.0;
+    for (score, g) in scores.iter_mut().zip(g.iter_mut()) {
+        *score = (*score - largest).max(-f64::MAX);
+        *g = score.exp();
+        sum += *g;
+    }
+    let scale = 1.0 / sum;
+    for g in g.iter_mut() {
+        *g *= scale;
+    }
+    sum.ln()
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut lanes = [0.0; LANES];
+    let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let rest: f64 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(a, b)| a * b).sum();
+    for (a, b) in a_chunks.zip(b_chunks) {
+        for k in 0..LANES {
+            lanes[k] += a[k] * b[k];
+        }
+    }
+    lanes.iter().sum::<f64>() + rest
+}
+
+/// `sum_c w_c/s_c` and `sum_c w_c (x - m_c)/s_c`.
+///
+/// Differences first: `x sum w/s - sum w m/s` would lose all digits of clusters that are narrow and far from zero.
+fn weighted_offset(weight: &[f64], precision: &[f64], center: &[f64], x: f64) -> (f64, f64) {
+    let mut totals = [0.0; LANES];
+    let mut offsets = [0.0; LANES];
+    let chunks = (weight.chunks_exact(LANES), precision.chunks_exact(LANES), center.chunks_exact(LANES));
+    let (mut total, mut offset) = (0.0, 0.0);
+    let rest = chunks.0.remainder().iter().zip(chunks.1.remainder()).zip(chunks.2.remainder());
+    for ((weight, precision), center) in rest {
+        let scaled = weight * precision;
+        total += scaled;
+        offset += scaled * (x - center);
+    }
+    for ((weight, precision), center) in chunks.0.zip(chunks.1).zip(chunks.2) {
+        for k in 0..LANES {
+            let scaled = weight[k] * precision[k];
+            totals[k] += scaled;
+            offsets[k] += scaled * (x - center[k]);
+        }
+    }
+    (totals.iter().sum::<f64>() + total, offsets.iter().sum::<f64>() + offset)
+}
