@@ -1,0 +1,249 @@
+//! A run is a directory, and this module alone knows what lies where in it.
+//!
+//! | path | written | holds |
+//! |---|---|---|
+//! | `config.toml` | at the start | the configuration as resolved, all defaults filled in |
+//! | `metrics.jsonl` | as training goes | one [`MetricsRecord`] a line |
+//! | `checkpoints/{last,best}/` | as training goes | weights and states |
+//! | `summary.json` | at the end | [`Summary`] |
+//! | `predictions.npz` | at the end | [`Predictions`] for the test split |
+//! | `plots/` | at the end | figures, drawn from the files above alone |
+//! | `.pima-run` | at the start | nothing; marks the directory as a run and is locked by the process that writes to it |
+//!
+//! Every file but the growing `metrics.jsonl` is written beside, synced and renamed, so a reader finds it whole or not at all.
+
+mod atomic;
+mod lifetime;
+mod metrics;
+pub(crate) mod numbers;
+mod predictions;
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::summary::Summary;
+
+pub use lifetime::{Existing, NewRun};
+pub use metrics::{EpochRecord, LossTerms, MetricsRecord};
+pub use predictions::{ModalityPredictions, Predictions};
+
+const CONFIG: &str = "config.toml";
+const METRICS: &str = "metrics.jsonl";
+const SUMMARY: &str = "summary.json";
+const PREDICTIONS: &str = "predictions.npz";
+const CHECKPOINTS: &str = "checkpoints";
+const PLOTS: &str = "plots";
+/// What a run owns in its directory; whatever else lies there is not ours to touch.
+const OWNED: [&str; 6] = [CONFIG, METRICS, SUMMARY, PREDICTIONS, CHECKPOINTS, PLOTS];
+/// Marks a directory as a run; its lock is held by the process that trains.
+const MARKER: &str = ".pima-run";
+/// Where a run that is being replaced waits until its successor has trained.
+const REPLACED: &str = ".replaced";
+/// Where its files are on their way there or back.
+const MOVING: &str = ".replaced.moving";
+
+/// Which of a run's checkpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checkpoint {
+    /// The newest, to continue from.
+    Last,
+    /// The one of the lowest validation loss, to predict with.
+    Best,
+}
+
+/// A run's directory.
+#[derive(Debug)]
+pub struct RunDirectory {
+    root: PathBuf,
+    /// Keeps other processes from writing here; only readers go without.
+    _lock: Option<File>,
+}
+
+impl RunDirectory {
+    /// Opens an existing run to read it, and to draw its plots.
+    ///
+    /// # Errors
+    /// `root` is no directory, or holds none of `config.toml`, `metrics.jsonl` and `summary.json`.
+    pub fn open(root: impl Into<PathBuf>) -> Result<Self> {
+        let root = root.into();
+        if !root.is_dir() {
+            bail!("{}: no such run directory", root.display());
+        }
+        if ![CONFIG, METRICS, SUMMARY].iter().any(|name| root.join(name).is_file()) {
+            bail!("{}: not a run directory ({CONFIG}, {METRICS} and {SUMMARY} are all missing)", root.display());
+        }
+        Ok(Self { root, _lock: None })
+    }
+
+    /// Opens an existing run to continue it. Nobody else can do so until the value is dropped.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and another process is writing to the run.
+    pub fn open_to_continue(root: impl Into<PathBuf>) -> Result<Self> {
+        let mut run = Self::open(root)?;
+        run._lock = lifetime::lock(&run.root)?;
+        Ok(run)
+    }
+
+    /// Starts a run in `root`, which is made along with its parents. See [`NewRun`] for what becomes of it on failure.
+    ///
+    /// # Errors
+    /// `root` already holds a run and `existing` is [`Existing::Refuse`]; `root` is no directory, or has files that look like a run's
+    /// but is not marked as one; another process is writing there.
+    pub fn create(root: impl Into<PathBuf>, existing: Existing) -> Result<NewRun> {
+        NewRun::create(root.into(), existing)
+    }
+
+    /// The directory itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// `config.toml`.
+    pub fn config_path(&self) -> PathBuf {
+        self.root.join(CONFIG)
+    }
+
+    /// `metrics.jsonl`.
+    pub fn metrics_path(&self) -> PathBuf {
+        self.root.join(METRICS)
+    }
+
+    /// `summary.json`.
+    pub fn summary_path(&self) -> PathBuf {
+        self.root.join(SUMMARY)
+    }
+
+    /// `predictions.npz`.
+    pub fn predictions_path(&self) -> PathBuf {
+        self.root.join(PREDICTIONS)
+    }
+
+    /// `checkpoints/`.
+    pub fn checkpoints_path(&self) -> PathBuf {
+        self.root.join(CHECKPOINTS)
+    }
+
+    /// The directory of one checkpoint.
+    pub fn checkpoint_path(&self, which: Checkpoint) -> PathBuf {
+        self.checkpoints_path().join(match which {
+            Checkpoint::Last => "last",
+            Checkpoint::Best => "best",
+        })
+    }
+
+    /// `plots/`.
+    pub fn plots_path(&self) -> PathBuf {
+        self.root.join(PLOTS)
+    }
+
+    /// Whether an epoch was logged, a checkpoint written or the run finished: whether there is training time to lose.
+    pub fn has_trained(&self) -> bool {
+        lifetime::has_trained(&self.root)
+    }
+
+    /// Writes the configuration as resolved.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_config(&self, text: &str) -> Result<()> {
+        atomic::write_bytes(&self.config_path(), text.as_bytes())
+    }
+
+    /// Reads the configuration, into its own type or a [`toml::Table`].
+    ///
+    /// # Errors
+    /// The file is missing or not such a configuration.
+    pub fn read_config<T: DeserializeOwned>(&self) -> Result<T> {
+        let path = self.config_path();
+        let text = std::fs::read_to_string(&path).with_context(|| format!("{}: cannot read", path.display()))?;
+        toml::from_str(&text).with_context(|| format!("{}: not a valid configuration", path.display()))
+    }
+
+    /// Writes the summary.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_summary(&self, summary: &Summary) -> Result<()> {
+        let mut text = serde_json::to_string_pretty(summary).context("the summary is not valid JSON")?;
+        text.push('\n');
+        atomic::write_bytes(&self.summary_path(), text.as_bytes())
+    }
+
+    /// Reads the summary.
+    ///
+    /// # Errors
+    /// The file is missing or no summary.
+    pub fn read_summary(&self) -> Result<Summary> {
+        let path = self.summary_path();
+        let text = std::fs::read_to_string(&path).with_context(|| format!("{}: cannot read", path.display()))?;
+        serde_json::from_str(&text).with_context(|| format!("{}: not a valid summary", path.display()))
+    }
+
+    /// Appends a line to the metrics: a [`MetricsRecord`], or any record with an `event` key.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn append_metrics<T: Serialize>(&self, record: &T) -> Result<()> {
+        metrics::append(&self.metrics_path(), record)
+    }
+
+    /// Reads the metrics.
+    ///
+    /// # Errors
+    /// The file is missing, or a line of it is no record.
+    pub fn read_metrics(&self) -> Result<Vec<MetricsRecord>> {
+        metrics::read(&self.metrics_path())
+    }
+
+    /// Drops the metrics of the epochs after `last_epoch`, so that a run continued from an older checkpoint logs none twice.
+    ///
+    /// # Errors
+    /// The file cannot be read or written; its absence is none.
+    pub fn truncate_metrics(&self, last_epoch: usize) -> Result<()> {
+        metrics::truncate_after(&self.metrics_path(), last_epoch)
+    }
+
+    /// Writes the predictions.
+    ///
+    /// # Errors
+    /// The arrays disagree on their sizes, or the file cannot be written.
+    pub fn write_predictions(&self, predictions: &Predictions) -> Result<()> {
+        predictions.write(&self.predictions_path())
+    }
+
+    /// Reads the predictions.
+    ///
+    /// # Errors
+    /// The file is missing, lacks an array, or its arrays disagree on their sizes.
+    pub fn read_predictions(&self) -> Result<Predictions> {
+        Predictions::read(&self.predictions_path())
+    }
+
+    /// Writes a file of `plots/` and returns its path. `write` is given the path to write to.
+    pub(crate) fn write_plot(&self, name: &str, write: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+        let directory = self.plots_path();
+        std::fs::create_dir_all(&directory)
+            .with_context(|| format!("{}: cannot make the directory", directory.display()))?;
+        let path = directory.join(name);
+        atomic::replace(&path, write)?;
+        Ok(path)
+    }
+
+    /// Removes a file of `plots/` if it is there.
+    pub(crate) fn remove_plot(&self, name: &str) -> Result<()> {
+        let path = self.plots_path().join(name);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("{}: cannot remove", path.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! `predictions.npz`: what the model says about the test split, and the mixture it says it with.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use ndarray::{Array, Array1, Array2, Dimension, Ix1};
+use ndarray_npy::{NpzReader, NpzWriter, ReadNpyError, ReadNpzError};
+
+use super::atomic;
+
+/// Contents of `predictions.npz`: D test samples, N clusters, l latent dimensions. f64 in memory; what has D rows is stored as f32.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Predictions {
+    /// Means of the fused posterior, (D,l).
+    pub latent_mean: Array2<f64>,
+    /// Log-variances of the fused posterior, (D,l).
+    pub latent_logvar: Array2<f64>,
+    /// Responsibilities, (D,N).
+    pub responsibilities: Array2<f64>,
+    /// Most probable cluster, (D).
+    pub cluster: Array1<i64>,
+    /// True label, (D); -1 where it is not known.
+    pub label: Array1<i64>,
+    /// Mixture weights, (N).
+    pub prior_weight: Array1<f64>,
+    /// Mixture means, (N,l).
+    pub prior_mean: Array2<f64>,
+    /// Mixture variances, (N,l).
+    pub prior_var: Array2<f64>,
+    /// What belongs to one modality, by its name.
+    pub modalities: BTreeMap<String, ModalityPredictions>,
+}
+
+/// The part of the predictions that belongs to one modality of d values. Each array may be missing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ModalityPredictions {
+    /// Posterior means given this modality alone, (D,l).
+    pub latent_mean: Option<Array2<f64>>,
+    /// Most probable cluster given this modality alone, (D).
+    pub cluster: Option<Array1<i64>>,
+    /// Decoded cluster centres in the modality's own units, (N,d).
+    pub decoded: Option<Array2<f64>>,
+    /// Responsibility-weighted means of the test data in the modality's own units, (N,d); NaN for a cluster without data.
+    pub mean: Option<Array2<f64>>,
+}
+
+impl Predictions {
+    /// Number of test samples, D.
+    pub fn n_samples(&self) -> usize {
+        self.latent_mean.nrows()
+    }
+
+    /// Number of clusters, N.
+    pub fn n_clusters(&self) -> usize {
+        self.prior_mean.nrows()
+    }
+
+    /// Number of latent dimensions, l.
+    pub fn n_latent(&self) -> usize {
+        self.prior_mean.ncols()
+    }
+
+    /// Whether any sample has a label.
+    pub fn has_labels(&self) -> bool {
+        self.label.iter().any(|&label| label >= 0)
+    }
+
+    /// Pairs of label and cluster of the samples that have a label.
+    pub fn labelled(&self) -> (Vec<usize>, Vec<usize>) {
+        let pairs = self.label.iter().zip(&self.cluster);
+        pairs
+            .filter_map(|(&label, &cluster)| Some((usize::try_from(label).ok()?, usize::try_from(cluster).ok()?)))
+            .unzip()
+    }
+
+    pub(super) fn write(&self, path: &Path) -> Result<()> {
+        self.check().with_context(|| format!("{}: not written", path.display()))?;
+        let single = |array: &Array2<f64>| array.mapv(|x| x as f32);
+        atomic::replace(path, |beside| {
+            let mut npz = NpzWriter::new_compressed(File::create(beside)?);
+            npz.add_array("latent_mean", &single(&self.latent_mean))?;
+            npz.add_array("latent_logvar", &single(&self.latent_logvar))?;
+            npz.add_array("responsibilities", &single(&self.responsibilities))?;
+            npz.add_array("cluster", &self.cluster)?;
+            npz.add_array("label", &self.label)?;
+            npz.add_array("prior_weight", &self.prior_weight)?;
+            npz.add_array("prior_mean", &self.prior_mean)?;
+            npz.add_array("prior_var", &self.prior_var)?;
+            for (name, modality) in &self.modalities {
+                if let Some(array) = &modality.latent_mean {
+                    npz.add_array(format!("latent_mean_from_{name}"), &single(array))?;
+                }
+                if let Some(array) = &modality.cluster {
+                    npz.add_array(format!("cluster_from_{name}"), array)?;
+                }
+                if let Some(array) = &modality.decoded {
+                    npz.add_array(format!("decoded_{name}"), array)?;
+                }
+                if let Some(array) = &modality.mean {
+                    npz.add_array(format!("mean_{name}"), array)?;
+                }
+            }
+            npz.finish()?;
+            Ok(())
+        })
+    }
+
+    pub(super) fn read(path: &Path) -> Result<Self> {
+        let read = || -> Result<Self> {
+            let mut npz = Npz(NpzReader::new(File::open(path)?)?);
+            let mut predictions = Self {
+                latent_mean: npz.floats("latent_mean")?,
+                latent_logvar: npz.floats("latent_logvar")?,
+                responsibilities: npz.floats("responsibilities")?,
+                cluster: npz.integers("cluster")?,
+                label: npz.integers("label")?,
+                prior_weight: npz.floats("prior_weight")?,
+                prior_mean: npz.floats("prior_mean")?,
+                prior_var: npz.floats("prior_var")?,
+                modalities: BTreeMap::new(),
+            };
+            for name in npz.0.names()? {
+                // The longer prefixes first: "latent_mean_from_x" is no modality called "from_x".
+                if let Some(modality) = name.strip_prefix("latent_mean_from_") {
+                    predictions.modality(modality).latent_mean = Some(npz.floats(&name)?);
+                } else if let Some(modality) = name.strip_prefix("cluster_from_") {
+                    predictions.modality(modality).cluster = Some(npz.integers(&name)?);
+                } else if let Some(modality) = name.strip_prefix("decoded_") {
+                    predictions.modality(modality).decoded = Some(npz.floats(&name)?);
+                } else if let Some(modality) = name.strip_prefix("mean_") {
+                    predictions.modality(modality).mean = Some(npz.floats(&name)?);
+                }
+            }
+            predictions.check()?;
+            Ok(predictions)
+        };
+        read().with_context(|| format!("{}: cannot read the predictions", path.display()))
+    }
+
+    fn modality(&mut self, name: &str) -> &mut ModalityPredictions {
+        self.modalities.entry(name.to_owned()).or_default()
+    }
+
+    /// That all arrays agree on D, N and l, and that clusters and labels are in range.
+    fn check(&self) -> Result<()> {
+        let (d, n, l) = (self.n_samples(), self.n_clusters(), self.n_latent());
+        ensure!(n > 0 && l > 0, "prior_mean is ({n},{l}): there must be a cluster and a latent dimension");
+        let shape = |name: &str, got: &[usize], expected: &[usize]| {
+            ensure!(got == expected, "{name} has shape {got:?}, expected {expected:?}");
+            Ok(())
+        };
+        shape("latent_mean", self.latent_mean.shape(), &[d, l])?;
+        shape("latent_logvar", self.latent_logvar.shape(), &[d, l])?;
+        shape("responsibilities", self.responsibilities.shape(), &[d, n])?;
+        shape("cluster", self.cluster.shape(), &[d])?;
+        shape("label", self.label.shape(), &[d])?;
+        shape("prior_weight", self.prior_weight.shape(), &[n])?;
+        shape("prior_var", self.prior_var.shape(), &[n, l])?;
+        if let Some((i, c)) = self.cluster.indexed_iter().find(|&(_, &c)| c < 0 || c >= n as i64) {
+            bail!("cluster of sample {i} is {c}, but there are {n} clusters");
+        }
+        for (name, modality) in &self.modalities {
+            if let Some(array) = &modality.latent_mean {
+                shape(&format!("latent_mean_from_{name}"), array.shape(), &[d, l])?;
+            }
+            if let Some(array) = &modality.cluster {
+                shape(&format!("cluster_from_{name}"), array.shape(), &[d])?;
+            }
+            if let Some(array) = &modality.decoded {
+                shape(&format!("decoded_{name}"), array.shape(), &[n, array.ncols()])?;
+                if let Some(mean) = &modality.mean {
+                    shape(&format!("mean_{name}"), mean.shape(), array.shape())?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An archive whose arrays are read in the width they happen to have.
+struct Npz(NpzReader<File>);
+
+impl Npz {
+    fn floats<D: Dimension>(&mut self, name: &str) -> Result<Array<f64, D>> {
+        match self.0.by_name::<ndarray::OwnedRepr<f64>, D>(name) {
+            Err(ReadNpzError::Npy(ReadNpyError::WrongDescriptor(_))) => {
+                self.0.by_name::<ndarray::OwnedRepr<f32>, D>(name).map(|array| array.mapv(f64::from))
+            }
+            other => other,
+        }
+        .map_err(|error| anyhow!("array {name}: {error} (wanted floating point numbers)"))
+    }
+
+    fn integers(&mut self, name: &str) -> Result<Array1<i64>> {
+        match self.0.by_name::<ndarray::OwnedRepr<i64>, Ix1>(name) {
+            Err(ReadNpzError::Npy(ReadNpyError::WrongDescriptor(_))) => {
+                self.0.by_name::<ndarray::OwnedRepr<i32>, Ix1>(name).map(|array| array.mapv(i64::from))
+            }
+            other => other,
+        }
+        .map_err(|error| anyhow!("array {name}: {error} (wanted integers in one dimension)"))
+    }
+}
