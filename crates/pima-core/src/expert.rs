@@ -16,6 +16,11 @@ pub trait Expert: fmt::Debug + Send + Sync {
     /// Names of the parameters, in the order of `theta`.
     fn parameter_names(&self) -> &[String];
 
+    /// Units of the parameters, in the order of `theta`; empty strings, or no strings at all, where there are none.
+    fn parameter_units(&self) -> &[String] {
+        &[]
+    }
+
     /// Number of parameters, `P`.
     fn n_parameters(&self) -> usize {
         self.parameter_names().len()
@@ -72,11 +77,7 @@ impl ExpertFit {
     /// [`covariance_factor`](Self::covariance_factor) is.
     pub fn standard_errors(&self, noise_variance: f64) -> Option<Array1<f64>> {
         let factor = self.covariance_factor.as_ref()?;
-        Some(
-            factor
-                .diag()
-                .mapv(|variance| (variance * noise_variance).sqrt()),
-        )
+        Some(factor.diag().mapv(|variance| (variance * noise_variance).sqrt()))
     }
 }
 
@@ -85,9 +86,7 @@ impl ExpertFit {
 #[non_exhaustive]
 pub enum ExpertError {
     /// An array does not have the length that the expert implies.
-    #[error(
-        "expert fit: {array} has length {got} but the expert has {expected}; pass the arrays of this modality"
-    )]
+    #[error("expert fit: {array} has length {got} but the expert has {expected}; pass the arrays of this modality")]
     Shape {
         /// Which array.
         array: &'static str,
@@ -105,14 +104,10 @@ pub enum ExpertError {
         index: usize,
     },
     /// A weight is negative, or all are zero.
-    #[error(
-        "expert fit: the weights must be non-negative with a positive sum; the cluster may be empty"
-    )]
+    #[error("expert fit: the weights must be non-negative with a positive sum; the cluster may be empty")]
     NoWeight,
     /// The data do not determine the parameters.
-    #[error(
-        "expert fit: the data determine {rank} of {n_parameters} parameters; use fewer parameters or more data"
-    )]
+    #[error("expert fit: the data determine {rank} of {n_parameters} parameters; use fewer parameters or more data")]
     Undetermined {
         /// Numerical rank of the least squares problem.
         rank: usize,
@@ -152,10 +147,7 @@ mod tests {
             converged: true,
         };
         assert_eq!(fit.standard_errors(9.0).unwrap(), array![6.0, 1.5]);
-        let undetermined = ExpertFit {
-            covariance_factor: None,
-            ..fit
-        };
+        let undetermined = ExpertFit { covariance_factor: None, ..fit };
         assert!(undetermined.standard_errors(9.0).is_none());
     }
 }

@@ -1,0 +1,78 @@
+//! What can go wrong when an expert is set up or a mixture of experts is fitted.
+
+use pima_core::ExpertError;
+
+/// Result of a fallible function of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an expert could not be made, or a mixture of experts not fitted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The description of an expert contradicts itself.
+    #[error("expert: {what} is {got} but must be {requirement}")]
+    Description {
+        /// What is wrong, with its place.
+        what: String,
+        /// The value or length given.
+        got: String,
+        /// What it must be.
+        requirement: String,
+    },
+    /// An option of a fit outside its domain.
+    #[error("mixture of experts: {name} is {value} but must be {requirement}")]
+    Option {
+        /// The option.
+        name: &'static str,
+        /// The value given.
+        value: f64,
+        /// Its domain.
+        requirement: &'static str,
+    },
+    /// The curves do not have the shape that the expert and the other arrays imply.
+    #[error(
+        "mixture of experts: {array} has length {got} but {expected} was expected; pass the arrays of this modality"
+    )]
+    Shape {
+        /// Which array, with the axis.
+        array: &'static str,
+        /// Length expected.
+        expected: usize,
+        /// Length given.
+        got: usize,
+    },
+    /// An entry that counts is NaN or infinite.
+    #[error(
+        "mixture of experts: {array} is {value} at row {row}, column {column}; mask absent curves by `present` and \
+         coordinates to leave out by weight 0"
+    )]
+    NotFinite {
+        /// Which array.
+        array: &'static str,
+        /// The sample.
+        row: usize,
+        /// The coordinate.
+        column: usize,
+        /// The value found.
+        value: f64,
+    },
+    /// The expert of one cluster could not be fitted.
+    #[error("cluster {cluster}: {source}")]
+    Fit {
+        /// The cluster.
+        cluster: usize,
+        /// Why.
+        source: ExpertError,
+    },
+    /// No restart came to an end.
+    #[error("mixture of experts: all {n_restarts} restarts failed, the last because: {source}")]
+    Restarts {
+        /// Number of restarts tried.
+        n_restarts: usize,
+        /// Why the last one failed.
+        source: Box<Error>,
+    },
+    /// A failure of the clustering beneath.
+    #[error(transparent)]
+    Core(#[from] pima_core::Error),
+}
