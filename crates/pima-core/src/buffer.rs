@@ -3,7 +3,7 @@
 use ndarray::{ArrayView, Dimension};
 
 /// The values of an array in row-major order: the array itself where it already stands so, else a copy in a kept buffer.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct RowMajor {
     copy: Vec<f64>,
 }

@@ -5,20 +5,11 @@ use ndarray::{ArrayBase, Data, Dimension};
 use crate::{Error, Location, Result};
 
 /// Fails with [`Error::Shape`] unless `got` is `expected`; `symbols` names the axes, for example `(B,N)`.
-pub(crate) fn shape(
-    operation: &'static str,
-    symbols: &'static str,
-    expected: &[usize],
-    got: &[usize],
-) -> Result<()> {
+pub(crate) fn shape(operation: &'static str, symbols: &'static str, expected: &[usize], got: &[usize]) -> Result<()> {
     if expected == got {
         return Ok(());
     }
-    Err(Error::Shape {
-        operation,
-        expected: format!("{symbols} = {expected:?}"),
-        got: format!("{got:?}"),
-    })
+    Err(Error::Shape { operation, expected: format!("{symbols} = {expected:?}"), got: format!("{got:?}") })
 }
 
 /// Fails with [`Error::NotFinite`] at the first value that is NaN or infinite; `locate` turns its index into a place.
@@ -35,11 +26,7 @@ where
         return Ok(());
     }
     match values.indexed_iter().find(|(_, value)| !value.is_finite()) {
-        Some((index, &value)) => Err(Error::NotFinite {
-            array,
-            at: locate(index),
-            value,
-        }),
+        Some((index, &value)) => Err(Error::NotFinite { array, at: locate(index), value }),
         None => Ok(()),
     }
 }
@@ -84,10 +71,7 @@ mod tests {
                     let mut values = vec![-f64::MAX; length];
                     assert!(all_finite_slice(&values));
                     values[position] = bad;
-                    assert!(
-                        !all_finite_slice(&values),
-                        "{bad} at {position} of {length}"
-                    );
+                    assert!(!all_finite_slice(&values), "{bad} at {position} of {length}");
                 }
             }
         }
@@ -98,11 +82,7 @@ mod tests {
         let values: Array2<f64> = array![[1.0, 2.0], [f64::INFINITY, 4.0], [5.0, f64::NAN]];
         let locate = |(sample, dimension)| Location::sample(sample).in_dimension(dimension);
         match finite("mean", &values, locate) {
-            Err(Error::NotFinite {
-                array: "mean",
-                at,
-                value,
-            }) => {
+            Err(Error::NotFinite { array: "mean", at, value }) => {
                 assert_eq!(at, Location::sample(1).in_dimension(0));
                 assert_eq!(value, f64::INFINITY);
             }

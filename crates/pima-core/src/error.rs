@@ -20,9 +20,7 @@ pub enum Error {
         got: String,
     },
     /// A NaN or an infinity where the result depends on the value.
-    #[error(
-        "{array} is {value} at {at}; find where it became so before it reached this computation"
-    )]
+    #[error("{array} is {value} at {at}; find where it became so before it reached this computation")]
     NotFinite {
         /// The array, by its name in the documentation (`mean`, `recon`, `z_adjoint`...).
         array: &'static str,
@@ -32,9 +30,7 @@ pub enum Error {
         value: f64,
     },
     /// A sample without a single present modality: its posterior is undefined.
-    #[error(
-        "sample {sample} has no modality present; drop it, or ask the prior instead of the posterior"
-    )]
+    #[error("sample {sample} has no modality present; drop it, or ask the prior instead of the posterior")]
     NoModality {
         /// Row of the sample within the batch.
         sample: usize,
@@ -83,45 +79,30 @@ pub struct Location {
 impl Location {
     /// A place given by its sample.
     pub fn sample(sample: usize) -> Self {
-        Self {
-            sample: Some(sample),
-            ..Self::default()
-        }
+        Self { sample: Some(sample), ..Self::default() }
     }
 
     /// A place given by its cluster.
     pub fn cluster(cluster: usize) -> Self {
-        Self {
-            cluster: Some(cluster),
-            ..Self::default()
-        }
+        Self { cluster: Some(cluster), ..Self::default() }
     }
 
     /// The same place, with its modality.
     #[must_use]
     pub fn in_modality(self, modality: usize) -> Self {
-        Self {
-            modality: Some(modality),
-            ..self
-        }
+        Self { modality: Some(modality), ..self }
     }
 
     /// The same place, with its cluster.
     #[must_use]
     pub fn in_cluster(self, cluster: usize) -> Self {
-        Self {
-            cluster: Some(cluster),
-            ..self
-        }
+        Self { cluster: Some(cluster), ..self }
     }
 
     /// The same place, with its coordinate.
     #[must_use]
     pub fn in_dimension(self, dimension: usize) -> Self {
-        Self {
-            dimension: Some(dimension),
-            ..self
-        }
+        Self { dimension: Some(dimension), ..self }
     }
 }
 
@@ -140,11 +121,7 @@ impl fmt::Display for Location {
                 separator = ", ";
             }
         }
-        if separator.is_empty() {
-            write!(f, "an unknown place")
-        } else {
-            Ok(())
-        }
+        if separator.is_empty() { write!(f, "an unknown place") } else { Ok(()) }
     }
 }
 
@@ -160,10 +137,7 @@ mod tests {
             value: f64::NAN,
         };
         let text = error.to_string();
-        assert!(
-            text.starts_with("logvar is NaN at modality 1, sample 7, dimension 2;"),
-            "{text}"
-        );
+        assert!(text.starts_with("logvar is NaN at modality 1, sample 7, dimension 2;"), "{text}");
         assert_eq!(text.lines().count(), 1);
         assert_eq!(Location::default().to_string(), "an unknown place");
     }

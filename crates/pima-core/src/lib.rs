@@ -12,10 +12,16 @@ mod shape;
 mod softmax;
 // The Gaussian mixture prior and its responsibilities.
 mod prior;
+// Diagonal Gaussians: density, divergence, sampling.
+mod gaussian;
 // Fusion of the modalities' posteriors.
 mod fusion;
 // The loss and its gradients: the kernel that trains.
 mod elbo;
+// M-steps as sums that stream over batches.
+mod sums;
+// Mean and variance of a mixture of decoders.
+mod moments;
 // What a physics expert must be able to do.
 mod expert;
 // Clustering of points: k-means and Gaussian mixtures by EM.
@@ -27,7 +33,10 @@ pub use cluster::{KMeans, kmeans, kmeans_plus_plus};
 pub use elbo::{ClusterPosterior, ElboTerms, ElboWorkspace};
 pub use error::{Error, Location, Result};
 pub use expert::{Expert, ExpertError, ExpertFit};
-pub use metrics::{ClusterAccuracy, ari, confusion_matrix, nmi, rmse, unsupervised_accuracy};
 pub use fusion::{Fusion, product_of_experts};
+pub use gaussian::{kl, log_density, sample};
+pub use metrics::{ClusterAccuracy, ari, confusion_matrix, nmi, rmse, unsupervised_accuracy};
+pub use moments::mixture_moments;
 pub use prior::{MixturePrior, most_probable};
 pub use shape::ModalityShape;
+pub use sums::{CurveSums, MixtureSums, MixtureUpdate, VarianceUpdate};

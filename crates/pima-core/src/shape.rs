@@ -35,11 +35,7 @@ impl ModalityShape {
     /// Number of values in one sample, `d_m`.
     pub fn size(&self) -> usize {
         match *self {
-            Self::Image {
-                channels,
-                height,
-                width,
-            } => channels * height * width,
+            Self::Image { channels, height, width } => channels * height * width,
             Self::Curve { channels, length } => channels * length,
             Self::Vector { length } => length,
         }
@@ -49,11 +45,7 @@ impl ModalityShape {
 impl fmt::Display for ModalityShape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::Image {
-                channels,
-                height,
-                width,
-            } => write!(f, "{channels}x{height}x{width} image"),
+            Self::Image { channels, height, width } => write!(f, "{channels}x{height}x{width} image"),
             Self::Curve { channels, length } => write!(f, "{channels}x{length} curve"),
             Self::Vector { length } => write!(f, "{length} vector"),
         }
@@ -66,15 +58,8 @@ mod tests {
 
     #[test]
     fn sizes_and_names() {
-        let image = ModalityShape::Image {
-            channels: 1,
-            height: 28,
-            width: 28,
-        };
-        let curve = ModalityShape::Curve {
-            channels: 2,
-            length: 512,
-        };
+        let image = ModalityShape::Image { channels: 1, height: 28, width: 28 };
+        let curve = ModalityShape::Curve { channels: 2, length: 512 };
         let vector = ModalityShape::Vector { length: 5 };
         assert_eq!([image.size(), curve.size(), vector.size()], [784, 1024, 5]);
         assert_eq!(image.to_string(), "1x28x28 image");
@@ -84,16 +69,10 @@ mod tests {
 
     #[test]
     fn written_with_its_kind_and_read_back() {
-        let curve = ModalityShape::Curve {
-            channels: 1,
-            length: 32,
-        };
+        let curve = ModalityShape::Curve { channels: 1, length: 32 };
         let text = serde_json::to_string(&curve).unwrap();
         assert_eq!(text, r#"{"kind":"curve","channels":1,"length":32}"#);
         assert_eq!(serde_json::from_str::<ModalityShape>(&text).unwrap(), curve);
-        assert!(
-            serde_json::from_str::<ModalityShape>(r#"{"kind":"curve","channels":1,"lenght":32}"#)
-                .is_err()
-        );
+        assert!(serde_json::from_str::<ModalityShape>(r#"{"kind":"curve","channels":1,"lenght":32}"#).is_err());
     }
 }

@@ -24,12 +24,7 @@ pub(crate) fn log_sum_exp(scores: &[f64]) -> f64 {
     if largest == f64::NEG_INFINITY {
         return f64::NEG_INFINITY;
     }
-    largest
-        + scores
-            .iter()
-            .map(|score| (score - largest).exp())
-            .sum::<f64>()
-            .ln()
+    largest + scores.iter().map(|score| (score - largest).exp()).sum::<f64>().ln()
 }
 
 /// Index of the largest value; the first one of several. Zero if `values` is empty.

@@ -1,0 +1,217 @@
+//! The M-step of the mixture prior.
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
+use serde::{Deserialize, Serialize};
+
+use super::{EMPTY_COUNT, Moments, check_floor, check_responsibilities};
+use crate::buffer::RowMajor;
+use crate::{Location, MixturePrior, Result, check};
+
+/// The least weight that [`MixtureSums::maximise`] gives a cluster: a weight of exactly zero could never grow again, since its
+/// responsibilities would be zero for ever. At 1e-12 (27.6 nats) a sample near the centre still finds an abandoned cluster.
+const WEIGHT_FLOOR: f64 = 1e-12;
+
+/// Which spread the cluster variances take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VarianceUpdate {
+    /// `sum_d g_dc (mu_d - m_c)^2 / n_c`: the spread of the posterior means alone (Walker et al. 2023, eq. 15).
+    OfMeans,
+    /// `sum_d g_dc (var_d + (mu_d - m_c)^2) / n_c`: the maximiser of the ELBO.
+    #[default]
+    WithPosterior,
+}
+
+/// How [`MixtureSums::maximise`] updates the prior.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MixtureUpdate {
+    /// Which spread the variances take.
+    pub variance: VarianceUpdate,
+    /// The least variance of any cluster in any dimension, in squared latent units; positive. Default 1e-6.
+    pub variance_floor: f64,
+    /// Whether the weights become `n_c/D`, but at least 1e-12; else they stay. Default true.
+    pub update_weights: bool,
+}
+
+impl Default for MixtureUpdate {
+    fn default() -> Self {
+        Self { variance: VarianceUpdate::default(), variance_floor: 1e-6, update_weights: true }
+    }
+}
+
+/// Sums over samples from which the prior's M-step follows in closed form: per cluster the summed responsibility `n_c`, the mean
+/// of the posterior means, their squared deviation from it, and the summed posterior variance.
+#[derive(Debug, Clone, Default)]
+pub struct MixtureSums {
+    n_latent: usize,
+    count: Vec<f64>,
+    // (l,N), row-major: clusters innermost and contiguous.
+    mean: Vec<f64>,
+    deviation: Vec<f64>,
+    posterior: Vec<f64>,
+    share: Vec<f64>,
+    responsibilities_in: RowMajor,
+    mean_in: RowMajor,
+    logvar_in: RowMajor,
+}
+
+impl MixtureSums {
+    /// Empty sums for N clusters in l latent dimensions.
+    pub fn new(n_clusters: usize, n_latent: usize) -> Self {
+        Self {
+            n_latent,
+            count: vec![0.0; n_clusters],
+            mean: vec![0.0; n_latent * n_clusters],
+            deviation: vec![0.0; n_latent * n_clusters],
+            posterior: vec![0.0; n_latent * n_clusters],
+            share: vec![0.0; n_clusters],
+            ..Self::default()
+        }
+    }
+
+    /// Number of clusters, N.
+    pub fn n_clusters(&self) -> usize {
+        self.count.len()
+    }
+
+    /// Number of latent dimensions, l.
+    pub fn n_latent(&self) -> usize {
+        self.n_latent
+    }
+
+    /// Summed responsibilities `n_c` (N).
+    pub fn count(&self) -> ArrayView1<'_, f64> {
+        ArrayView1::from(&self.count)
+    }
+
+    /// Forgets all samples.
+    pub fn clear(&mut self) {
+        for sums in [&mut self.count, &mut self.mean, &mut self.deviation, &mut self.posterior] {
+            sums.fill(0.0);
+        }
+    }
+
+    /// Adds a batch: responsibilities (B,N) and the fused posteriors' `mean` and `logvar`, (B,l) each.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape), [`Error::NotFinite`](crate::Error::NotFinite) with the sample, or
+    /// [`Error::InvalidParameter`](crate::Error::InvalidParameter) for a negative responsibility; the sums are then unchanged.
+    pub fn add(
+        &mut self,
+        responsibilities: ArrayView2<'_, f64>,
+        mean: ArrayView2<'_, f64>,
+        logvar: ArrayView2<'_, f64>,
+    ) -> Result<()> {
+        let (n_samples, n_clusters) = (responsibilities.nrows(), self.n_clusters());
+        let latent = [n_samples, self.n_latent];
+        check::shape("mixture sums: responsibilities", "(B,N)", &[n_samples, n_clusters], responsibilities.shape())?;
+        check::shape("mixture sums: mean", "(B,l)", &latent, mean.shape())?;
+        check::shape("mixture sums: logvar", "(B,l)", &latent, logvar.shape())?;
+        check_responsibilities(&responsibilities)?;
+        let place = |(b, j)| Location::sample(b).in_dimension(j);
+        check::finite("mean", &mean, place)?;
+        check::finite("logvar", &logvar, place)?;
+
+        let responsibilities = self.responsibilities_in.of(&responsibilities);
+        let mean = self.mean_in.of(&mean);
+        let logvar = self.logvar_in.of(&logvar);
+        for b in 0..n_samples {
+            let g = &responsibilities[b * n_clusters..(b + 1) * n_clusters];
+            for ((count, share), g) in self.count.iter_mut().zip(&mut self.share).zip(g) {
+                *count += g;
+                *share = if *count > 0.0 { g / *count } else { 0.0 };
+            }
+            for j in 0..self.n_latent {
+                let value = mean[b * self.n_latent + j];
+                let variance = logvar[b * self.n_latent + j].exp();
+                let row = j * n_clusters..(j + 1) * n_clusters;
+                let sums = self.mean[row.clone()]
+                    .iter_mut()
+                    .zip(&mut self.deviation[row.clone()])
+                    .zip(&mut self.posterior[row]);
+                for (((mean, deviation), posterior), (g, share)) in sums.zip(g.iter().zip(&self.share)) {
+                    let before = value - *mean;
+                    *mean += share * before;
+                    *deviation += g * before * (value - *mean);
+                    *posterior += g * variance;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the sums of other samples.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) when the two differ in clusters or dimensions.
+    pub fn merge(&mut self, other: &Self) -> Result<()> {
+        let n_clusters = self.n_clusters();
+        let got = [other.n_clusters(), other.n_latent];
+        check::shape("mixture sums: merge", "(N,l)", &[n_clusters, self.n_latent], &got)?;
+        for i in 0..self.mean.len() {
+            let c = i % n_clusters;
+            let merged = self.moments(i, c).merge(other.moments(i, c));
+            self.mean[i] = merged.mean;
+            self.deviation[i] = merged.deviation;
+            self.posterior[i] += other.posterior[i];
+        }
+        for (count, other) in self.count.iter_mut().zip(&other.count) {
+            *count += other;
+        }
+        Ok(())
+    }
+
+    /// The prior that maximises the objective for these sums: means `sum g mu / n_c`, variances and weights as `update` says.
+    ///
+    /// A cluster whose summed responsibility is below 1e-12 is empty and keeps its mean and variance. Without any sample the
+    /// weights stay too.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) when `prior` has other dimensions,
+    /// [`Error::InvalidParameter`](crate::Error::InvalidParameter) for a floor that is not positive, and
+    /// [`Error::NotFinite`](crate::Error::NotFinite) where a variance overflows.
+    pub fn maximise(&self, prior: &MixturePrior, update: &MixtureUpdate) -> Result<MixturePrior> {
+        let n_clusters = self.n_clusters();
+        let got = [prior.n_clusters(), prior.n_latent()];
+        check::shape("mixture update: prior", "(N,l)", &[n_clusters, self.n_latent], &got)?;
+        check_floor(update.variance_floor)?;
+        let mut mean = prior.mean().to_owned();
+        let mut var = prior.var().to_owned();
+        for c in (0..n_clusters).filter(|c| self.count[*c] >= EMPTY_COUNT) {
+            for j in 0..self.n_latent {
+                let i = j * n_clusters + c;
+                let spread = match update.variance {
+                    VarianceUpdate::OfMeans => self.deviation[i],
+                    VarianceUpdate::WithPosterior => self.deviation[i] + self.posterior[i],
+                };
+                mean[[c, j]] = self.mean[i];
+                var[[c, j]] = (spread / self.count[c]).max(update.variance_floor);
+            }
+        }
+        let total: f64 = self.count.iter().sum();
+        let logits = if update.update_weights && total > 0.0 {
+            self.count.iter().map(|count| (count / total).max(WEIGHT_FLOOR).ln()).collect()
+        } else {
+            prior.logits().to_owned()
+        };
+        MixturePrior::new(logits, mean, var)
+    }
+
+    /// Mean of the posterior means per cluster, (N,l); zero for a cluster that has no responsibility at all.
+    pub fn mean(&self) -> Array2<f64> {
+        let n_clusters = self.n_clusters();
+        Array2::from_shape_fn((n_clusters, self.n_latent), |(c, j)| self.mean[j * n_clusters + c])
+    }
+
+    /// Share `n_c/D` of every cluster (N); equal shares without samples.
+    pub fn shares(&self) -> Array1<f64> {
+        let total: f64 = self.count.iter().sum();
+        let equal = 1.0 / self.n_clusters() as f64;
+        self.count.iter().map(|count| if total > 0.0 { count / total } else { equal }).collect()
+    }
+
+    fn moments(&self, i: usize, c: usize) -> Moments {
+        Moments { count: self.count[c], mean: self.mean[i], deviation: self.deviation[i] }
+    }
+}
