@@ -4,6 +4,8 @@
 mod batch;
 /// The same samples seen by several modalities.
 mod dataset;
+/// Handwriting made up by a program.
+mod digits;
 /// What can go wrong, one line each.
 mod error;
 /// The file format of MNIST.
@@ -18,6 +20,8 @@ mod mnist;
 mod modality;
 /// A shift and a scale per coordinate, fitted on training rows.
 mod normalise;
+/// Datasets as NumPy archives.
+mod npz;
 /// Seeded generators and shuffles.
 mod rng;
 /// Training, validation and test rows.
@@ -25,6 +29,7 @@ mod split;
 
 pub use batch::{Batch, Batches};
 pub use dataset::Dataset;
+pub use digits::{DigitStyle, DigitsOptions, procedural_digits};
 pub use error::{Error, IdxProblem, Result};
 pub use idx::{IdxImages, read_idx_images, read_idx_labels};
 pub use labels::Labels;
@@ -32,5 +37,6 @@ pub use manufactured::{LineOptions, SlopeLaw, manufacture_lines};
 pub use mnist::{MNIST_FILES, find_mnist, load_mnist};
 pub use modality::{MeasurementAxis, ModalityData};
 pub use normalise::{Normalisation, NormalisationMethod};
+pub use npz::{read_npz, write_npz};
 pub use rng::shuffle;
 pub use split::{Split, SplitFractions};

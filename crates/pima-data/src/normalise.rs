@@ -59,11 +59,7 @@ impl Normalisation {
             NormalisationMethod::None => return Ok(constant(0.0, 1.0)),
             NormalisationMethod::Scale(scale) => {
                 if !(scale.is_finite() && scale > 0.0) {
-                    return Err(Error::Parameter {
-                        name: "scale",
-                        value: scale,
-                        requirement: "a normalisation divides by it, so it must be positive and finite",
-                    });
+                    return Err(bad_scale(scale));
                 }
                 return Ok(constant(0.0, scale));
             }
@@ -108,21 +104,19 @@ impl Normalisation {
     /// Says whether this normalisation fits samples of this size; check it once after reading it from a file.
     ///
     /// # Errors
-    /// [`Error::Length`], or [`Error::Parameter`] for a scale that cannot be one.
+    /// [`Error::Length`], or [`Error::Parameter`] for a shift or a scale that cannot be one.
     pub fn check(&self, size: usize) -> Result<()> {
-        for entries in [&self.shift, &self.scale] {
-            if entries.len() != 1 && entries.len() != size {
-                return Err(Error::Length { what: "normalisation".to_owned(), expected: size, got: entries.len() });
-            }
+        let wrong = |got: usize| (got != 1 || self.shift.len() != self.scale.len()) && got != size;
+        if let Some(got) = [self.shift.len(), self.scale.len()].into_iter().find(|&got| wrong(got)) {
+            return Err(Error::Length { what: "coordinates of a normalisation".to_owned(), expected: size, got });
         }
-        if let Some(&value) = self.scale.iter().find(|scale| !(scale.is_finite() && **scale > 0.0)) {
-            return Err(Error::Parameter {
-                name: "scale",
-                value,
-                requirement: "a normalisation divides by it, so it must be positive and finite",
-            });
+        if let Some(&value) = self.shift.iter().find(|shift| !shift.is_finite()) {
+            return Err(Error::Parameter { name: "shift", value, requirement: "must be finite" });
         }
-        Ok(())
+        match self.scale.iter().find(|scale| !(scale.is_finite() && **scale > 0.0)) {
+            Some(&value) => Err(bad_scale(value)),
+            None => Ok(()),
+        }
     }
 
     /// Normalises one row (size) of stored values into `out` (size).
@@ -138,8 +132,8 @@ impl Normalisation {
             }
             return;
         }
-        for (j, (out, &x)) in out.iter_mut().zip(physical).enumerate() {
-            *out = ((f64::from(x) - self.shift(j)) / self.scale(j)) as f32;
+        for ((out, &x), (shift, scale)) in out.iter_mut().zip(physical).zip(self.shift.iter().zip(&self.scale)) {
+            *out = ((f64::from(x) - shift) / scale) as f32;
         }
     }
 
@@ -170,6 +164,11 @@ impl Normalisation {
             }
         }
     }
+}
+
+fn bad_scale(value: f64) -> Error {
+    let requirement = "a normalisation divides by it, so it must be positive and finite";
+    Error::Parameter { name: "scale", value, requirement }
 }
 
 fn at(entries: &[f64], j: usize) -> f64 {

@@ -81,8 +81,23 @@ fn scales_must_be_positive() {
     for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         assert!(Normalisation::fit(NormalisationMethod::Scale(bad), &x, &[0]).is_err());
     }
-    let wrong = Normalisation { shift: vec![0.0; 3], ..Normalisation::identity() };
+}
+
+#[test]
+fn a_normalisation_read_from_elsewhere_is_checked() {
+    let identity = Normalisation::identity;
+    let wrong = Normalisation { shift: vec![0.0; 3], ..identity() };
     assert!(matches!(wrong.check(2), Err(Error::Length { expected: 2, got: 3, .. })));
+    let uneven = Normalisation { shift: vec![0.0; 2], ..identity() };
+    assert!(matches!(uneven.check(2), Err(Error::Length { expected: 2, got: 1, .. })));
+    let zero = Normalisation { scale: vec![0.0], ..identity() };
+    assert!(matches!(zero.check(2), Err(Error::Parameter { name: "scale", .. })));
+    let nan = Normalisation { shift: vec![f64::NAN], ..identity() };
+    assert!(matches!(nan.check(2), Err(Error::Parameter { name: "shift", .. })));
+    let fitted = Normalisation { shift: vec![1.5, -2.0], scale: vec![0.1, 3.0], ..identity() };
+    fitted.check(2).unwrap();
+    let text = serde_json::to_string(&fitted).unwrap();
+    assert_eq!(serde_json::from_str::<Normalisation>(&text).unwrap(), fitted);
 }
 
 proptest! {
