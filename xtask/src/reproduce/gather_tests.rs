@@ -1,0 +1,94 @@
+//! Results read back from run directories as the program leaves them.
+
+use super::super::summary::tests::sample;
+use super::*;
+use std::fs;
+use tempfile::TempDir;
+
+const TABLE: &str = "
+experiment = 'x'
+title = 't'
+[[quantity]]
+path = 'accuracy'
+label = 'accuracy, %'
+scale = 100.0
+[[row]]
+name = 'a'
+label = 'A'
+[row.target]
+accuracy = { mean_min = 80.0, min_min = 76.0 }
+[[row.expert]]
+modality = 'line'
+parameter = 'slope'
+truth = [0.0, 1.0]
+";
+
+/// A run directory with two finished seeds, a failed one and an old one of another config.
+pub(in crate::reproduce) fn filled() -> (TempDir, Vec<Experiment>, Options) {
+    let top = tempfile::tempdir().unwrap();
+    let experiment = Experiment::parse(TABLE, top.path()).unwrap();
+    fs::write(top.path().join("a.toml"), "epochs = 1\n").unwrap();
+    let options = Options {
+        only: None,
+        rows: None,
+        seeds: 2,
+        recipe: None,
+        device: None,
+        out: top.path().join("out"),
+        force: false,
+    };
+    for (seed, accuracy, slopes) in [(0, 0.75, [0.0, 1.01]), (1, 0.95, [0.02, 1.03])] {
+        let launch = Launch::new(&experiment, 0, seed, &options, &Data::Digits).unwrap();
+        launch.prepare(launch.action(false)).unwrap();
+        fs::create_dir_all(launch.folder.join("plots")).unwrap();
+        fs::write(launch.folder.join("plots/latent.png"), "").unwrap();
+        fs::write(launch.folder.join("plots/latent.svg"), "").unwrap();
+        fs::write(launch.folder.join("summary.json"), sample(accuracy, slopes).to_string()).unwrap();
+    }
+    let row = options.out.join("x/a");
+    fs::create_dir_all(row.join("seed-2")).unwrap();
+    fs::create_dir_all(row.join("seed-3")).unwrap();
+    fs::write(row.join("seed-3/summary.json"), sample(0.1, [0.0, 0.0]).to_string()).unwrap();
+    (top, vec![experiment], options)
+}
+
+#[test]
+fn finished_runs_become_statistics_targets_and_parameters() {
+    let (top, experiments, options) = filled();
+    let mut failures = Failures::default();
+    failures.add(&experiments[0], 0, 2, "exit code 1".into());
+    let results = gather(&experiments, &options, &Data::Digits, &failures, top.path());
+    let row = &results[0].rows[0];
+
+    let seeds = row.runs.iter().map(|run| run.seed).collect::<Vec<_>>();
+    assert_eq!(seeds, [0, 1], "unfinished runs and runs of another config do not count");
+    let accuracy = row.statistics["accuracy"];
+    assert!((accuracy.mean - 85.0).abs() < 1e-12 && (accuracy.min - 75.0).abs() < 1e-12);
+    let reached = row.targets["accuracy"].iter().map(|bound| bound.reached).collect::<Vec<_>>();
+    assert_eq!(reached, [true, false]);
+    assert_eq!(row.failed[&2], "exit code 1");
+    assert_eq!(row.runs[0].plots, ["x/a/seed-0/plots/latent.png"]);
+    assert_eq!(row.runs[0].command[..3], ["pima", "train", "a.toml"]);
+    assert_eq!(results[0].datasets.iter().collect::<Vec<_>>(), ["mnist"]);
+
+    let [zero, one] = &row.experts[..] else { panic!("{:?}", row.experts) };
+    assert_eq!((zero.of.as_str(), zero.truth), ("label 0", Some(0.0)));
+    assert_eq!((one.of.as_str(), one.truth, one.paper), ("label 1", Some(1.0), None));
+    assert!((one.identified.mean - 1.02).abs() < 1e-12 && one.identified.n == 2);
+    assert_eq!(one.standard_error, None, "a run's own error says nothing about two");
+}
+
+#[test]
+fn clusters_without_labels_are_those_of_the_first_run() {
+    let (top, experiments, options) = filled();
+    for seed in 0..2 {
+        let path = top.path().join(format!("out/x/a/seed-{seed}/summary.json"));
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace("\"label\":0", "\"l\":0").replace("\"label\":1", "\"l\":1")).unwrap();
+    }
+    let results = gather(&experiments, &options, &Data::Digits, &Failures::default(), top.path());
+    let experts = &results[0].rows[0].experts;
+    let shown = experts.iter().map(|p| (p.of.as_str(), p.truth, p.identified.n)).collect::<Vec<_>>();
+    assert_eq!(shown, [("cluster 0", None, 1), ("cluster 1", None, 1)]);
+    assert_eq!(experts[0].standard_error, Some(0.01));
+}

@@ -1,0 +1,265 @@
+//! `cargo xtask reproduce-paper`: set-up, a release build, every experiment trained by the `pima` program, and the papers' tables beside ours.
+//!
+//! It is resumable: finished runs are kept, interrupted ones go on from their checkpoint. The report is written anew after every run.
+
+mod gather;
+mod launch;
+mod machine;
+mod markdown;
+mod report;
+mod statistics;
+mod summary;
+mod table;
+
+use crate::args::Args;
+use crate::process::{run, shown, shown_time};
+use crate::setup::{Ready, Variant, Wanted, setup};
+use crate::workspace::Workspace;
+use anyhow::{Context, Result, ensure};
+use gather::Failures;
+use launch::{Action, Launch};
+use report::Report;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+use table::Experiment;
+
+pub(crate) const USAGE: &str = "\
+cargo xtask reproduce-paper [options]
+
+  --only 4.1,...               these experiments (default: all)
+  --rows multimodal,...        these rows of their tables (default: those that are not marked `default = false`)
+  --seeds K                    seeds 0 to K-1 (default: 1)
+  --recipe fast|paper          training recipe (default: what the configs say)
+  --datasets DIR               the folder that holds MNIST
+  --device D                   cpu, cuda, cuda:1, ... (default: what the configs say); cuda builds against the CUDA libtorch
+  --out DIR                    run directory (default: runs/reproduce-paper)
+  --force                      run again what is finished
+
+Finished runs are kept and interrupted ones resumed, as long as config, recipe, device and data are the same. The tables go to the terminal and, with all else,
+to REPRODUCTION.md and results.json in the run directory. The exit code is 1 if a run failed and 130 after an interrupt.";
+
+/// What was asked for, checked.
+struct Options {
+    only: Option<Vec<String>>,
+    rows: Option<Vec<String>>,
+    seeds: u64,
+    recipe: Option<String>,
+    device: Option<String>,
+    out: PathBuf,
+    force: bool,
+}
+
+impl Options {
+    fn from_args(ws: &Workspace, args: &mut Args) -> Result<Self> {
+        let seeds = match args.value("--seeds")? {
+            None => 1,
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|seeds| *seeds > 0)
+                .with_context(|| format!("--seeds {text}: wants how many, a whole number from 1"))?,
+        };
+        let recipe = args.value("--recipe")?;
+        if let Some(recipe) = &recipe {
+            let known = ["fast", "paper"].contains(&recipe.as_str());
+            ensure!(known, "--recipe {recipe}: there are `fast` and `paper`");
+        }
+        let out = match args.value("--out")? {
+            Some(folder) => std::path::absolute(folder)?,
+            None => ws.root.join("runs/reproduce-paper"),
+        };
+        Ok(Self {
+            only: args.list("--only")?,
+            rows: args.list("--rows")?,
+            seeds,
+            recipe,
+            device: args.value("--device")?,
+            out,
+            force: args.flag("--force"),
+        })
+    }
+}
+
+/// Set by Ctrl-C. The program that is training gets the signal too, saves its checkpoint and ends; then so do we, with the report written.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+pub(crate) fn main(ws: &Workspace, mut args: Args) -> Result<ExitCode> {
+    let mut wanted = Wanted::from_args(&mut args)?;
+    let options = Options::from_args(ws, &mut args)?;
+    args.finish()?;
+    if options.device.as_deref().is_some_and(|device| device.starts_with("cuda")) {
+        wanted.variant = Variant::Cuda;
+    }
+    let experiments = table::read_all(&ws.root.join("crates/pima-cli/experiments"))?;
+    let jobs = plan(&experiments, &options)?;
+    let ready = setup(ws, &wanted)?;
+    let pima = build(ws, &ready, wanted.variant)?;
+    ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::SeqCst))
+        .context("the handler of interrupts cannot be installed")?;
+
+    let start = Instant::now();
+    let report = Report::new(ws, &ready, &options);
+    let mut failures = Failures::default();
+    for (number, job) in jobs.iter().enumerate() {
+        let (experiment, row) = (&experiments[job.experiment], job.row);
+        let name = format!("{} {} seed {}", experiment.id, experiment.rows[row].name, job.seed);
+        println!("[{}/{}] {name}", number + 1, jobs.len());
+        let launch = Launch::new(experiment, row, job.seed, &options, &ready.data);
+        let result = launch.and_then(|launch| train(ws, &ready, &pima, &launch, options.force));
+        if let Err(error) = result {
+            if INTERRUPTED.load(Ordering::SeqCst) {
+                break;
+            }
+            println!("FAILED {name}: {error:#}");
+            failures.add(experiment, row, job.seed, format!("{error:#}"));
+        }
+        report.write(&experiments, &options, &ready.data, &failures)?;
+        if INTERRUPTED.load(Ordering::SeqCst) {
+            break;
+        }
+    }
+    let results = report.write(&experiments, &options, &ready.data, &failures)?;
+    println!("\n{}", report.tables(&results));
+    println!("{} in {}", ws.short(&options.out.join("REPRODUCTION.md")), shown_time(start.elapsed()));
+    Ok(if INTERRUPTED.load(Ordering::SeqCst) {
+        println!("interrupted; the same command goes on from here");
+        ExitCode::from(130)
+    } else if failures.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// One training run to be had.
+#[derive(Debug, PartialEq, Eq)]
+struct Job {
+    experiment: usize,
+    row: usize,
+    seed: u64,
+}
+
+/// What to run: the first seed of everything before the second of anything.
+fn plan(experiments: &[Experiment], options: &Options) -> Result<Vec<Job>> {
+    for id in options.only.iter().flatten() {
+        let ids = experiments.iter().map(|e| e.id.as_str()).collect::<Vec<_>>().join(", ");
+        ensure!(experiments.iter().any(|e| e.id == *id), "--only {id}: there are {ids}");
+    }
+    let chosen = |e: &Experiment| options.only.as_ref().is_none_or(|only| only.contains(&e.id));
+    let rows = || experiments.iter().filter(|e| chosen(e)).flat_map(|e| &e.rows);
+    for name in options.rows.iter().flatten() {
+        let names = rows().map(|row| row.name.as_str()).collect::<Vec<_>>().join(", ");
+        ensure!(rows().any(|row| row.name == *name), "--rows {name}: there are {names}");
+    }
+    let mut jobs = Vec::new();
+    for seed in 0..options.seeds {
+        for (e, experiment) in experiments.iter().enumerate().filter(|(_, e)| chosen(e)) {
+            for (r, row) in experiment.rows.iter().enumerate() {
+                if options.rows.as_ref().map_or(row.default, |rows| rows.contains(&row.name)) {
+                    jobs.push(Job { experiment: e, row: r, seed });
+                }
+            }
+        }
+    }
+    ensure!(!jobs.is_empty(), "no row of these experiments runs by default: name some with --rows");
+    Ok(jobs)
+}
+
+/// The `pima` program in release.
+fn build(ws: &Workspace, ready: &Ready, variant: Variant) -> Result<PathBuf> {
+    let target = match (variant, std::env::var_os("CARGO_TARGET_DIR")) {
+        (Variant::Cuda, _) => ws.root.join("target/cuda"),
+        (Variant::Cpu, Some(folder)) => std::path::absolute(folder)?,
+        (Variant::Cpu, None) => ws.root.join("target"),
+    };
+    let mut cargo = ws.cargo();
+    cargo.args(["build", "--release", "-p", "pima-cli", "--target-dir"]).arg(&target);
+    run(ready.apply(&mut cargo))?;
+    Ok(target.join("release/pima"))
+}
+
+/// Brings the run to its end, from wherever it is.
+fn train(ws: &Workspace, ready: &Ready, pima: &Path, launch: &Launch, force: bool) -> Result<()> {
+    let action = launch.action(force);
+    if action == Action::Keep {
+        println!("finished before; kept ({})", ws.short(&launch.folder));
+        return Ok(());
+    }
+    launch.prepare(action)?;
+    let mut command = ws.command(pima);
+    command.args(launch.arguments(&ws.root));
+    if action == Action::Resume {
+        command.arg("--resume");
+    }
+    println!("$ {}", typed(&command, ws));
+    run(ready.apply(&mut command))?;
+    launch.ensure_finished()
+}
+
+/// The command, by the program's path in the checkout.
+fn typed(command: &Command, ws: &Workspace) -> String {
+    shown(command).replace(&format!("{}/", ws.root.display()), "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options() -> Options {
+        Options { only: None, rows: None, seeds: 1, recipe: None, device: None, out: "out".into(), force: false }
+    }
+
+    fn experiments() -> Vec<Experiment> {
+        let table = |id: &str| {
+            let text = format!(
+                "experiment = '{id}'\ntitle = 't'\n[[row]]\nname = 'a'\nlabel = 'a'\n[[row]]\nname = 'b'\nlabel = 'b'\ndefault = false\n"
+            );
+            Experiment::parse(&text, "folder".as_ref()).unwrap()
+        };
+        vec![table("1"), table("2")]
+    }
+
+    fn planned(options: &Options) -> Vec<(usize, usize, u64)> {
+        let jobs = plan(&experiments(), options).unwrap();
+        jobs.iter().map(|job| (job.experiment, job.row, job.seed)).collect()
+    }
+
+    #[test]
+    fn every_first_seed_comes_before_any_second() {
+        assert_eq!(planned(&Options { seeds: 2, ..options() }), [(0, 0, 0), (1, 0, 0), (0, 0, 1), (1, 0, 1)]);
+    }
+
+    #[test]
+    fn rows_and_experiments_are_chosen_by_name() {
+        let only = Some(vec!["2".to_owned()]);
+        assert_eq!(planned(&Options { only, ..options() }), [(1, 0, 0)]);
+        let rows = Some(vec!["b".to_owned()]);
+        assert_eq!(planned(&Options { rows, ..options() }), [(0, 1, 0), (1, 1, 0)]);
+    }
+
+    #[test]
+    fn unknown_names_are_answered_with_the_known() {
+        let error = |options: Options| plan(&experiments(), &options).unwrap_err().to_string();
+        assert!(error(Options { only: Some(vec!["3".into()]), ..options() }).contains("there are 1, 2"));
+        let rows = Some(vec!["c".into()]);
+        assert!(error(Options { rows, ..options() }).contains("there are a, b"));
+    }
+
+    #[test]
+    fn options_are_checked() {
+        let ws = Workspace { root: "/checkout".into(), cache: "/cache".into() };
+        let parse = |line: &str| {
+            let mut args = Args::new(line.split_whitespace().map(str::to_owned));
+            let options = Options::from_args(&ws, &mut args)?;
+            args.finish().map(|()| options)
+        };
+        let good = parse("--only 4.1 --seeds 3 --recipe paper --out /tmp/x --force").unwrap();
+        assert!(good.force && good.seeds == 3 && good.out == Path::new("/tmp/x"));
+        assert_eq!(parse("").unwrap().out, PathBuf::from("/checkout/runs/reproduce-paper"));
+        for bad in ["--seeds 0", "--seeds x", "--recipe slow", "--seed 3"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}
