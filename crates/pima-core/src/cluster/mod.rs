@@ -1,6 +1,9 @@
 //! Clustering of points: seeds, k-means, and Gaussian mixtures by expectation-maximisation with restarts.
 
+// Gaussian mixtures by EM, with restarts.
+mod gmm;
 // Seeds by k-means++ and Lloyd's algorithm.
 mod kmeans;
 
+pub use gmm::{GmmFit, GmmOptions, fit_gmm};
 pub use kmeans::{KMeans, kmeans, kmeans_plus_plus};

@@ -53,7 +53,6 @@ pub struct MixtureSums {
     share: Vec<f64>,
     responsibilities_in: RowMajor,
     mean_in: RowMajor,
-    logvar_in: RowMajor,
 }
 
 impl MixtureSums {
@@ -103,38 +102,48 @@ impl MixtureSums {
         mean: ArrayView2<'_, f64>,
         logvar: ArrayView2<'_, f64>,
     ) -> Result<()> {
-        let (n_samples, n_clusters) = (responsibilities.nrows(), self.n_clusters());
-        let latent = [n_samples, self.n_latent];
-        check::shape("mixture sums: responsibilities", "(B,N)", &[n_samples, n_clusters], responsibilities.shape())?;
-        check::shape("mixture sums: mean", "(B,l)", &latent, mean.shape())?;
+        let latent = [responsibilities.nrows(), self.n_latent];
         check::shape("mixture sums: logvar", "(B,l)", &latent, logvar.shape())?;
+        check::finite("logvar", &logvar, |(b, j)| Location::sample(b).in_dimension(j))?;
+        self.add_points(responsibilities, mean)?;
+        for (g, logvar) in responsibilities.outer_iter().zip(logvar.outer_iter()) {
+            for (posterior, logvar) in self.posterior.chunks_exact_mut(g.len().max(1)).zip(logvar) {
+                let variance = logvar.exp();
+                for (posterior, g) in posterior.iter_mut().zip(g) {
+                    *posterior += g * variance;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds points that have no variance of their own: responsibilities (B,N) and points (B,l). As [`add`](Self::add) in the limit
+    /// of a `logvar` of minus infinity.
+    ///
+    /// # Errors
+    /// As for [`add`](Self::add).
+    pub fn add_points(&mut self, responsibilities: ArrayView2<'_, f64>, points: ArrayView2<'_, f64>) -> Result<()> {
+        let (n_samples, n_clusters) = (responsibilities.nrows(), self.n_clusters());
+        check::shape("mixture sums: responsibilities", "(B,N)", &[n_samples, n_clusters], responsibilities.shape())?;
+        check::shape("mixture sums: mean", "(B,l)", &[n_samples, self.n_latent], points.shape())?;
         check_responsibilities(&responsibilities)?;
-        let place = |(b, j)| Location::sample(b).in_dimension(j);
-        check::finite("mean", &mean, place)?;
-        check::finite("logvar", &logvar, place)?;
+        check::finite("mean", &points, |(b, j)| Location::sample(b).in_dimension(j))?;
 
         let responsibilities = self.responsibilities_in.of(&responsibilities);
-        let mean = self.mean_in.of(&mean);
-        let logvar = self.logvar_in.of(&logvar);
-        for b in 0..n_samples {
-            let g = &responsibilities[b * n_clusters..(b + 1) * n_clusters];
+        let points = self.mean_in.of(&points);
+        let n_latent = self.n_latent.max(1);
+        for (g, point) in responsibilities.chunks_exact(n_clusters.max(1)).zip(points.chunks_exact(n_latent)) {
             for ((count, share), g) in self.count.iter_mut().zip(&mut self.share).zip(g) {
                 *count += g;
                 *share = if *count > 0.0 { g / *count } else { 0.0 };
             }
-            for j in 0..self.n_latent {
-                let value = mean[b * self.n_latent + j];
-                let variance = logvar[b * self.n_latent + j].exp();
+            for (j, value) in point.iter().enumerate() {
                 let row = j * n_clusters..(j + 1) * n_clusters;
-                let sums = self.mean[row.clone()]
-                    .iter_mut()
-                    .zip(&mut self.deviation[row.clone()])
-                    .zip(&mut self.posterior[row]);
-                for (((mean, deviation), posterior), (g, share)) in sums.zip(g.iter().zip(&self.share)) {
+                let sums = self.mean[row.clone()].iter_mut().zip(&mut self.deviation[row]);
+                for ((mean, deviation), (g, share)) in sums.zip(g.iter().zip(&self.share)) {
                     let before = value - *mean;
                     *mean += share * before;
                     *deviation += g * before * (value - *mean);
-                    *posterior += g * variance;
                 }
             }
         }
