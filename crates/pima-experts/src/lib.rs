@@ -4,6 +4,11 @@
 mod error;
 // Experts that are linear in their parameters, fitted by weighted least squares.
 mod linear;
+// Clusters of curves by mixtures of experts.
+mod mixture;
 
 pub use error::{Error, Result};
 pub use linear::{Basis, CurveUnits, LinearExpert};
+pub use mixture::{
+    Curves, MixtureOfExpertsFit, MixtureOfExpertsOptions, NoiseVariance, Seeding, fit_mixture_of_experts,
+};

@@ -3,7 +3,7 @@
 // The functions of the axis that a curve is made of.
 mod basis;
 // Weighted least squares by QR.
-mod least_squares;
+pub(crate) mod least_squares;
 #[cfg(test)]
 mod tests;
 
