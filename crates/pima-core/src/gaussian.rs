@@ -118,7 +118,7 @@ mod tests {
         /// KL is the expectation under a of the difference of the log-densities: quadrature as the oracle.
         #[test]
         fn divergence_is_the_mean_log_ratio(
-            mean_a in -2.0..2.0, mean_b in -2.0..2.0, logvar_a in -1.0..1.0, logvar_b in -1.0..1.0,
+            mean_a in -2.0..2.0, mean_b in -2.0..2.0, logvar_a in -1.0..1.0_f64, logvar_b in -1.0..1.0_f64,
         ) {
             let n = 2000;
             let deviation = (0.5_f64 * logvar_a).exp();
@@ -135,7 +135,7 @@ mod tests {
 
         #[test]
         fn divergence_is_never_negative_and_zero_only_of_equals(
-            mean in -1e3..1e3, logvar in -50.0..50.0, shift in -1e-6..1e-6,
+            mean in -1e3..1e3_f64, logvar in -50.0..50.0_f64, shift in -1e-6..1e-6_f64,
         ) {
             let one = |value: f64| array![[value]];
             let of = |b_mean: f64, b_logvar: f64| {
