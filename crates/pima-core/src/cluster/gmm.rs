@@ -241,6 +241,21 @@ mod tests {
     }
 
     #[test]
+    fn points_are_posteriors_without_variance() {
+        let prior = planted();
+        let (data, _) = prior.sample(30, &mut generator(6));
+        let mut responsibilities = Array2::zeros((30, 4));
+        prior.responsibilities(data.view(), responsibilities.view_mut()).unwrap();
+        let mut points = MixtureSums::new(4, 3);
+        points.add_points(responsibilities.view(), data.view()).unwrap();
+        let mut posteriors = MixtureSums::new(4, 3);
+        // exp(-800) is zero in double precision.
+        posteriors.add(responsibilities.view(), data.view(), Array2::from_elem((30, 3), -800.0).view()).unwrap();
+        let update = MixtureUpdate::default();
+        assert_eq!(points.maximise(&prior, &update).unwrap(), posteriors.maximise(&prior, &update).unwrap());
+    }
+
+    #[test]
     fn the_e_step_returns_the_sum_of_the_log_densities() {
         let prior = planted();
         let (data, _) = prior.sample(40, &mut generator(4));
