@@ -4,6 +4,7 @@ use ndarray::{ArrayView2, ArrayView3, ArrayViewMut2};
 use serde::{Deserialize, Serialize};
 
 use crate::buffer::{RowMajor, size};
+use crate::exp::exp_nonpositive;
 use crate::{Error, Location, Result, check};
 
 /// How the modalities' posteriors are fused into one Gaussian per sample.
@@ -139,7 +140,7 @@ impl Product {
             for m in present.clone() {
                 let terms = self.ratio[row(m)].iter_mut().zip(&logvar[row(m)]);
                 for ((ratio, logvar), (total, least)) in terms.zip(total.iter_mut().zip(fused_logvar.iter())) {
-                    *ratio = (least - logvar).exp();
+                    *ratio = exp_nonpositive(least - logvar);
                     *total += *ratio;
                 }
             }

@@ -8,6 +8,10 @@ mod buffer;
 mod check;
 // The shape of a modality: image, curve or vector.
 mod shape;
+// The exponential, vectorisable.
+mod exp;
+// Sums over clusters.
+mod reduce;
 // Softmax by log-sum-exp.
 mod softmax;
 // The Gaussian mixture prior and its responsibilities.

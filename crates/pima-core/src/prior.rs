@@ -222,17 +222,20 @@ impl MixturePrior {
     }
 
     /// `log pi` and `sum_j log var_cj`, each (N).
+    #[inline]
     pub(crate) fn constants(&self) -> (&[f64], &[f64]) {
         (&self.log_weights, &self.sum_log_var)
     }
 
     /// Means and inverse variances of dimension j, each (N).
+    #[inline]
     pub(crate) fn dimension(&self, j: usize) -> (&[f64], &[f64]) {
         let columns = j * self.n_clusters()..(j + 1) * self.n_clusters();
         (&self.mean_by_dimension[columns.clone()], &self.precision_by_dimension[columns])
     }
 
     /// Writes `log pi_c + log N(z; mean_c, var_c)`, less the constant that all clusters share, for one z (l) into `out` (N).
+    #[inline]
     pub(crate) fn log_joint(&self, z: &[f64], out: &mut [f64]) {
         out.copy_from_slice(&self.sum_log_var);
         for (j, &z) in z.iter().enumerate() {

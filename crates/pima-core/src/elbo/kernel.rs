@@ -12,12 +12,12 @@
 use super::ClusterPosterior;
 use super::rows::{CHUNK, Rows};
 use crate::MixturePrior;
+use crate::reduce::{dot, weighted_offset};
+use crate::softmax::softmax_keeping_scores;
 
 /// Where `K_c` is cut off, lest an overflow turn `0 * inf` into NaN: a cluster so far has no responsibility at all. If even the
 /// posterior's mean of K comes to this, the loss is reported as infinite.
 const OVERFLOW: f64 = 1e300;
-
-const LANES: usize = 8;
 
 /// What the kernel reads: the fused posterior (B,l) each, z (B,l), and R (B,N) or (B,1).
 #[derive(Clone, Copy)]
@@ -62,22 +62,24 @@ fn evaluate_chunk(inputs: Inputs<'_>, rows: Rows<'_>) {
         let recon = Recon::of(&inputs, b, n_clusters);
         let g = &mut rows.responsibilities[i * n_clusters..(i + 1) * n_clusters];
 
-        cluster_divergences(inputs.prior, mean, var, cluster_terms);
         match inputs.posterior {
-            ClusterPosterior::Exact => joint_scores(log_weights, cluster_terms, recon, shifted),
-            ClusterPosterior::Latent => inputs.prior.log_joint(z, shifted),
+            ClusterPosterior::Exact => {
+                divergences(inputs.prior, mean, var, cluster_terms);
+                joint_scores(log_weights, cluster_terms, recon, shifted);
+            }
+            ClusterPosterior::Latent => {
+                divergences_and_log_joint(inputs.prior, mean, var, z, cluster_terms, shifted);
+            }
         }
-        let log_sum = softmax_keeping_shifted(shifted, g);
+        let log_sum = softmax_keeping_scores(shifted, g);
 
         let recon_term = recon.mean(g);
         let cluster_term = dot(g, cluster_terms);
         // From here on `shifted` holds log(g_c/pi_c).
-        let mut categorical_term = 0.0;
-        for ((shifted, log_weight), g) in shifted.iter_mut().zip(log_weights).zip(g.iter()) {
+        for (shifted, log_weight) in shifted.iter_mut().zip(log_weights) {
             *shifted -= log_sum + log_weight;
-            categorical_term += g * *shifted;
         }
-        categorical_term *= 2.0;
+        let categorical_term = 2.0 * dot(g, shifted);
         let entropy: f64 = inputs.logvar[latent].iter().map(|logvar| 1.0 + logvar).sum();
 
         rows.recon[i] = recon_term;
@@ -95,9 +97,8 @@ fn evaluate_chunk(inputs: Inputs<'_>, rows: Rows<'_>) {
             (&mut rows.d_mean[gradients.clone()], &mut rows.d_logvar[gradients.clone()], &mut rows.d_z[gradients]);
         for j in 0..n_latent {
             let (center, precision) = inputs.prior.dimension(j);
-            let (total, offset) = weighted_offset(g, precision, center, mean[j]);
-            d_mean[j] = 2.0 * offset;
-            d_logvar[j] = var[j] * total - 1.0;
+            d_mean[j] = 2.0 * weighted_offset(g, precision, center, mean[j]);
+            d_logvar[j] = var[j] * dot(g, precision) - 1.0;
         }
         match inputs.posterior {
             ClusterPosterior::Exact => {
@@ -115,7 +116,7 @@ fn evaluate_chunk(inputs: Inputs<'_>, rows: Rows<'_>) {
                 }
                 for j in 0..n_latent {
                     let (center, precision) = inputs.prior.dimension(j);
-                    d_z[j] = -weighted_offset(logit_adjoint, precision, center, z[j]).1;
+                    d_z[j] = -weighted_offset(logit_adjoint, precision, center, z[j]);
                 }
             }
         }
@@ -155,7 +156,7 @@ impl<'a> Recon<'a> {
 }
 
 /// `K_c = sum_j [log s_cj + (var_j + (mu_j - m_cj)^2)/s_cj]` for every cluster.
-fn cluster_divergences(prior: &MixturePrior, mean: &[f64], var: &[f64], out: &mut [f64]) {
+fn divergences(prior: &MixturePrior, mean: &[f64], var: &[f64], out: &mut [f64]) {
     out.copy_from_slice(prior.constants().1);
     for (j, (mean, var)) in mean.iter().zip(var).enumerate() {
         let (center, precision) = prior.dimension(j);
@@ -166,6 +167,36 @@ fn cluster_divergences(prior: &MixturePrior, mean: &[f64], var: &[f64], out: &mu
     }
     for out in out.iter_mut() {
         *out = out.min(OVERFLOW);
+    }
+}
+
+/// [`divergences`] and [`MixturePrior::log_joint`] in one sweep, which reads the prior once.
+fn divergences_and_log_joint(
+    prior: &MixturePrior,
+    mean: &[f64],
+    var: &[f64],
+    z: &[f64],
+    divergence: &mut [f64],
+    log_joint: &mut [f64],
+) {
+    let (log_weights, sum_log_var) = prior.constants();
+    divergence.copy_from_slice(sum_log_var);
+    log_joint.copy_from_slice(sum_log_var);
+    for (j, ((mean, var), z)) in mean.iter().zip(var).zip(z).enumerate() {
+        let (center, precision) = prior.dimension(j);
+        let outputs = divergence.iter_mut().zip(log_joint.iter_mut());
+        for ((divergence, log_joint), (center, precision)) in outputs.zip(center.iter().zip(precision)) {
+            let offset = mean - center;
+            *divergence += (offset * offset + var) * precision;
+            let offset = z - center;
+            *log_joint += offset * offset * precision;
+        }
+    }
+    for divergence in divergence.iter_mut() {
+        *divergence = divergence.min(OVERFLOW);
+    }
+    for (log_joint, log_weight) in log_joint.iter_mut().zip(log_weights) {
+        *log_joint = log_weight - 0.5 * *log_joint;
     }
 }
 
@@ -184,57 +215,4 @@ fn joint_scores(log_weights: &[f64], cluster_terms: &[f64], recon: Recon<'_>, ou
             }
         }
     }
-}
-
-/// Writes softmax(scores) into `g`, takes the largest score off `scores`, and returns `log sum exp` of what is left of them.
-fn softmax_keeping_shifted(scores: &mut [f64], g: &mut [f64]) -> f64 {
-    // An infinite score would leave inf - inf behind, and a minus infinity everywhere no shift at all.
-    let largest = scores.iter().copied().fold(-f64::MAX, f64::max);
-    let mut sum = 0.0;
-    for (score, g) in scores.iter_mut().zip(g.iter_mut()) {
-        *score = (*score - largest).max(-f64::MAX);
-        *g = score.exp();
-        sum += *g;
-    }
-    let scale = 1.0 / sum;
-    for g in g.iter_mut() {
-        *g *= scale;
-    }
-    sum.ln()
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut lanes = [0.0; LANES];
-    let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest: f64 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(a, b)| a * b).sum();
-    for (a, b) in a_chunks.zip(b_chunks) {
-        for k in 0..LANES {
-            lanes[k] += a[k] * b[k];
-        }
-    }
-    lanes.iter().sum::<f64>() + rest
-}
-
-/// `sum_c w_c/s_c` and `sum_c w_c (x - m_c)/s_c`.
-///
-/// Differences first: `x sum w/s - sum w m/s` would lose all digits of clusters that are narrow and far from zero.
-fn weighted_offset(weight: &[f64], precision: &[f64], center: &[f64], x: f64) -> (f64, f64) {
-    let mut totals = [0.0; LANES];
-    let mut offsets = [0.0; LANES];
-    let chunks = (weight.chunks_exact(LANES), precision.chunks_exact(LANES), center.chunks_exact(LANES));
-    let (mut total, mut offset) = (0.0, 0.0);
-    let rest = chunks.0.remainder().iter().zip(chunks.1.remainder()).zip(chunks.2.remainder());
-    for ((weight, precision), center) in rest {
-        let scaled = weight * precision;
-        total += scaled;
-        offset += scaled * (x - center);
-    }
-    for ((weight, precision), center) in chunks.0.zip(chunks.1).zip(chunks.2) {
-        for k in 0..LANES {
-            let scaled = weight[k] * precision[k];
-            totals[k] += scaled;
-            offsets[k] += scaled * (x - center[k]);
-        }
-    }
-    (totals.iter().sum::<f64>() + total, offsets.iter().sum::<f64>() + offset)
 }

@@ -203,10 +203,11 @@ impl CurveSums {
                 Zip::indexed(self.count.row_mut(c)).and(self.mean.row_mut(c)).and(self.deviation.row_mut(c)).and(x);
             sums.for_each(|j, count, mean, deviation, x| {
                 if present(j) {
+                    let before = *count;
                     *count += g;
-                    let before = x - *mean;
-                    *mean += before * (g / *count);
-                    *deviation += g * before * (x - *mean);
+                    let (share, offset) = (g / *count, x - *mean);
+                    *mean += share * offset;
+                    *deviation += before * share * offset * offset;
                 }
             });
         }

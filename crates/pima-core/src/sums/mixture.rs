@@ -50,7 +50,9 @@ pub struct MixtureSums {
     mean: Vec<f64>,
     deviation: Vec<f64>,
     posterior: Vec<f64>,
+    // Of the sample being added: g/n_c, and g n_c/(n_c + g) with n_c as it was before.
     share: Vec<f64>,
+    spread: Vec<f64>,
     responsibilities_in: RowMajor,
     mean_in: RowMajor,
 }
@@ -65,6 +67,7 @@ impl MixtureSums {
             deviation: vec![0.0; n_latent * n_clusters],
             posterior: vec![0.0; n_latent * n_clusters],
             share: vec![0.0; n_clusters],
+            spread: vec![0.0; n_clusters],
             ..Self::default()
         }
     }
@@ -133,17 +136,22 @@ impl MixtureSums {
         let points = self.mean_in.of(&points);
         let n_latent = self.n_latent.max(1);
         for (g, point) in responsibilities.chunks_exact(n_clusters.max(1)).zip(points.chunks_exact(n_latent)) {
-            for ((count, share), g) in self.count.iter_mut().zip(&mut self.share).zip(g) {
+            let shares = self.share.iter_mut().zip(&mut self.spread);
+            for ((count, (share, spread)), g) in self.count.iter_mut().zip(shares).zip(g) {
+                let before = *count;
                 *count += g;
                 *share = if *count > 0.0 { g / *count } else { 0.0 };
+                *spread = before * *share;
             }
             for (j, value) in point.iter().enumerate() {
                 let row = j * n_clusters..(j + 1) * n_clusters;
                 let sums = self.mean[row.clone()].iter_mut().zip(&mut self.deviation[row]);
-                for ((mean, deviation), (g, share)) in sums.zip(g.iter().zip(&self.share)) {
-                    let before = value - *mean;
-                    *mean += share * before;
-                    *deviation += g * before * (value - *mean);
+                for ((mean, deviation), (share, spread)) in sums.zip(self.share.iter().zip(&self.spread)) {
+                    // Not g (value - old mean) (value - new mean): where a cluster's first responsibilities are tiny and far off, the
+                    // second factor would be the rounding of a large number instead of zero.
+                    let offset = value - *mean;
+                    *mean += share * offset;
+                    *deviation += spread * offset * offset;
                 }
             }
         }

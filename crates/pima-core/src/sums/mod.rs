@@ -49,6 +49,9 @@ impl Moments {
 fn check_responsibilities(responsibilities: &ArrayView2<'_, f64>) -> Result<()> {
     let place = |(b, c)| Location::sample(b).in_cluster(c);
     check::finite("responsibilities", responsibilities, place)?;
+    if responsibilities.iter().all(|value| *value >= 0.0) {
+        return Ok(());
+    }
     match responsibilities.indexed_iter().find(|(_, value)| **value < 0.0) {
         Some((index, &value)) => Err(Error::InvalidParameter {
             name: format!("responsibility at {}", place(index)),
