@@ -109,6 +109,9 @@ pub(crate) fn download(
     size: Option<u64>,
     check: &dyn Fn(&Path) -> Result<()>,
 ) -> Result<PathBuf> {
+    if target.exists() && check(target).is_ok() {
+        return Ok(target.to_owned()); // a run that was killed before it could use it
+    }
     let partial = beside(target, ".partial");
     if let Some(folder) = target.parent() {
         fs::create_dir_all(folder)?;

@@ -99,6 +99,10 @@ fn a_complete_leftover_needs_no_transfer() {
         fs::write(folder.path().join("target.partial"), "content").unwrap();
         Wants::new("content").get(tool, "file:///no/such/file", &target).unwrap();
         assert_eq!(fs::read_to_string(&target).unwrap(), "content");
+        // Nor does the target itself.
+        Wants::new("content").get(tool, "file:///no/such/file", &target).unwrap();
+        fs::write(&target, "damaged").unwrap();
+        assert!(Wants::new("content").get(tool, "file:///no/such/file", &target).is_err());
     }
 }
 

@@ -64,6 +64,17 @@ fn remove(path: &Path) -> Result<()> {
     removed.with_context(|| format!("{} is left over and cannot be removed", path.display()))
 }
 
+/// Removes what killed runs left in `cache`. Only for who holds its lock, and has no use for a partial download any more.
+pub(crate) fn sweep(cache: &Path) -> Result<()> {
+    for entry in fs::read_dir(cache)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|end| end == "partial" || end == "old") {
+            remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
 /// Points the symbolic link `link` to `target`, without a moment in which it is absent; true if that changed anything.
 pub(crate) fn replace_link(link: &Path, target: &Path) -> Result<bool> {
     if fs::read_link(link).is_ok_and(|there| there == target) {
@@ -118,6 +129,18 @@ mod tests {
         fs::write(staging.path().join("new"), "").unwrap();
         staging.commit().unwrap();
         assert!(target.join("new").exists() && !target.join("old").exists());
+    }
+
+    #[test]
+    fn sweeping_takes_leftovers_only() {
+        let cache = tempfile::tempdir().unwrap();
+        for folder in ["a-1.0", "a-1.1.partial", "a-1.0.old/full"] {
+            fs::create_dir_all(cache.path().join(folder)).unwrap();
+        }
+        fs::write(cache.path().join("a.zip.partial"), "half").unwrap();
+        sweep(cache.path()).unwrap();
+        let left = fs::read_dir(cache.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(left.collect::<Vec<_>>(), ["a-1.0"]);
     }
 
     #[test]

@@ -27,7 +27,10 @@ impl CacheLock {
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 file.read_to_string(&mut holder).ok();
-                println!("setup: waiting for another set-up (process {})", holder.trim());
+                match holder.trim() {
+                    "" => println!("setup: waiting for another set-up"),
+                    process => println!("setup: waiting for another set-up (process {process})"),
+                }
                 file.lock().with_context(|| format!("{} cannot be locked", path.display()))?;
             }
             // Some network file systems have no locks. Every artefact is still checked before it is put in place.

@@ -5,7 +5,7 @@
 
 use super::installed::Installed;
 use super::wheels;
-use crate::fetch::{CacheLock, Staging, Take, Tool, download, replace_link, unpack};
+use crate::fetch::{CacheLock, Staging, Take, Tool, download, replace_link, sweep, unpack};
 use crate::manifest::{self, Build};
 use crate::process::output;
 use crate::workspace::Workspace;
@@ -85,6 +85,7 @@ pub(super) fn provide(ws: &Workspace, manifest: &manifest::Libtorch, variant: Va
                         println!("setup: {error:#}; providing it again");
                     }
                     install(ws, manifest, build, &entry)?;
+                    sweep(&ws.cache)?;
                     Installed::check(&entry, &manifest.version)?
                 }
             }
