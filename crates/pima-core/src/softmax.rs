@@ -3,6 +3,9 @@
 use crate::exp::exp_nonpositive;
 use crate::reduce::{largest, sum};
 
+/// Far enough to have no weight at all, and far enough from overflow to be added up: `0 * inf` would be NaN.
+pub(crate) const CUT_OFF: f64 = 1e300;
+
 /// Turns `scores` into `exp(score - log sum exp)` in place and returns the log-sum-exp.
 ///
 /// The largest score is subtracted first, so the sum is at least one and never underflows. The result sums to one unless no
@@ -17,11 +20,11 @@ pub(crate) fn softmax_in_place(scores: &mut [f64]) -> f64 {
 
 /// Takes the largest score off `scores`, writes their softmax into `g`, and returns `log sum exp` of what is left of them.
 ///
-/// Scores are cut off at the largest finite number below the largest score. Without a finite score `g` is NaN.
+/// Scores are cut off at [`CUT_OFF`] below the largest. Without a finite score `g` is NaN.
 pub(crate) fn softmax_keeping_scores(scores: &mut [f64], g: &mut [f64]) -> f64 {
-    let largest = largest(scores).max(-f64::MAX);
+    let largest = largest(scores);
     for (score, g) in scores.iter_mut().zip(g.iter_mut()) {
-        *score = (*score - largest).max(-f64::MAX);
+        *score = (*score - largest).max(-CUT_OFF);
         *g = exp_nonpositive(*score);
     }
     normalise(g).ln()

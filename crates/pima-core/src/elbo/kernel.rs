@@ -13,11 +13,11 @@ use super::ClusterPosterior;
 use super::rows::{CHUNK, Rows};
 use crate::MixturePrior;
 use crate::reduce::{dot, weighted_offset};
-use crate::softmax::softmax_keeping_scores;
+use crate::softmax::{CUT_OFF, softmax_keeping_scores};
 
 /// Where `K_c` is cut off, lest an overflow turn `0 * inf` into NaN: a cluster so far has no responsibility at all. If even the
 /// posterior's mean of K comes to this, the loss is reported as infinite.
-const OVERFLOW: f64 = 1e300;
+const OVERFLOW: f64 = CUT_OFF;
 
 /// What the kernel reads: the fused posterior (B,l) each, z (B,l), and R (B,N) or (B,1).
 #[derive(Clone, Copy)]
