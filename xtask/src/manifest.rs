@@ -124,11 +124,16 @@ mod tests {
     fn the_committed_manifest_holds_together() {
         let manifest = Manifest::parse(&committed()).unwrap();
         assert_eq!(manifest.mnist.file.len(), 4);
-        for (os, arch) in [("linux", "x86_64"), ("linux", "aarch64"), ("macos", "aarch64")] {
-            let build = manifest.libtorch.build("cpu", os, arch).unwrap();
+        for (variant, os, arch) in [
+            ("cpu", "linux", "x86_64"),
+            ("cpu", "linux", "aarch64"),
+            ("cpu", "macos", "aarch64"),
+            ("cu130", "linux", "x86_64"),
+        ] {
+            let build = manifest.libtorch.build(variant, os, arch).unwrap();
             assert!(build.wheel.iter().any(|wheel| wheel.name == "torch"));
             for written in build.write.keys() {
-                assert!(build.needs.contains(written), "{os} {arch}: {written} is not in `needs`");
+                assert!(build.needs.contains(written), "{variant} {os} {arch}: {written} is not in `needs`");
             }
         }
         let error = manifest.libtorch.build("cpu", "plan9", "x86_64").unwrap_err().to_string();

@@ -100,7 +100,12 @@ with urllib.request.urlopen(sys.argv[1], timeout=15) as source, open(sys.argv[2]
     })
 }
 
-/// Gets `target` from `url`: an error, which says why, leaves no `target`. `size` is what the file must have, where that is known, and `check`
+/// Whom a message about `url` is about.
+pub(crate) fn host(url: &str) -> &str {
+    url.split('/').nth(2).filter(|host| !host.is_empty()).unwrap_or(url)
+}
+
+/// Gets `target` from `url`. An error says why, not from where, and leaves no `target`. `size` is what the file must have, where that is known, and `check`
 /// what else it must be.
 pub(crate) fn download(
     tool: Tool,
@@ -133,8 +138,8 @@ pub(crate) fn download(
                 fs::remove_file(&partial).ok();
                 continue;
             }
-            Transfer::CannotResume => bail!("{url}: the server does not have it"),
-            Transfer::Failed(why) => bail!("{url}: {why}"),
+            Transfer::CannotResume => bail!("the server does not have it"),
+            Transfer::Failed(why) => bail!("{why}"),
         }
         match check(&partial) {
             Ok(()) => {
@@ -145,12 +150,12 @@ pub(crate) fn download(
             Err(error) => {
                 fs::remove_file(&partial).ok();
                 if before == 0 {
-                    return Err(error.context(format!("{url} is not what it should be")));
+                    return Err(error.context("what arrives is not what it should be"));
                 }
             }
         }
     }
-    bail!("{url}: what arrives does not pass its check")
+    bail!("what arrives is not what it should be")
 }
 
 #[cfg(test)]

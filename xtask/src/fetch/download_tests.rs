@@ -125,7 +125,7 @@ fn what_fails_its_check_is_never_put_in_place() {
         let (url, target) = (source(folder.path(), "a login page"), folder.path().join("target"));
         let error = Wants::new("data").get(tool, &url, &target).unwrap_err();
         let text = format!("{error:#}");
-        assert!(text.contains("source") && text.contains("a login page"), "{text}");
+        assert!(text.contains("not what it should be") && text.contains("a login page"), "{text}");
         assert!(!target.exists() && !folder.path().join("target.partial").exists(), "{tool:?}");
     }
 }
@@ -142,7 +142,11 @@ fn a_source_that_is_not_there_says_so() {
             }
             let absent = format!("{url}/absent");
             let error = Wants::new("content").get(tool, &absent, &target).unwrap_err().to_string();
-            assert!(error.contains("absent"), "{error}");
+            let said = match tool {
+                Tool::Curl => "does not have it",
+                Tool::Python => "404",
+            };
+            assert!(error.contains(said), "{error}");
             assert!(!target.exists());
         }
     }
@@ -152,4 +156,10 @@ fn a_source_that_is_not_there_says_so() {
     let target = folder.path().join("target");
     let error = Wants::new("x").get(Tool::Curl, &format!("http://{closed}/x"), &target).unwrap_err();
     assert!(error.to_string().contains("refuses the connection"), "{error}");
+}
+
+#[test]
+fn messages_name_the_host() {
+    assert_eq!(host("https://a.example/b/c.zip"), "a.example");
+    assert_eq!(host("file:///a/b"), "file:///a/b");
 }

@@ -9,7 +9,7 @@ mod lock;
 mod unpack;
 
 pub(crate) use checksum::{Digest, sha256};
-pub(crate) use download::{Tool, download};
+pub(crate) use download::{Tool, download, host};
 pub(crate) use install::{Staging, replace_link, sweep};
 pub(crate) use lock::CacheLock;
 pub(crate) use unpack::{Take, unpack};

@@ -5,7 +5,7 @@
 
 use super::installed::Installed;
 use super::wheels;
-use crate::fetch::{CacheLock, Staging, Take, Tool, download, replace_link, sweep, unpack};
+use crate::fetch::{CacheLock, Staging, Take, Tool, download, host, replace_link, sweep, unpack};
 use crate::manifest::{self, Build};
 use crate::process::output;
 use crate::workspace::Workspace;
@@ -166,10 +166,10 @@ fn install(ws: &Workspace, manifest: &manifest::Libtorch, build: &Build, entry: 
         staging.commit()
     };
     if let Some(url) = &build.archive {
-        println!("setup: libtorch {version} from {url}");
+        println!("setup: libtorch {version} from {}", host(url));
         match attempt("torch's archive", &|folder| from_archive(url, &ws.cache, folder)) {
             Ok(()) => return Ok(()),
-            Err(error) => println!("setup: {error:#}; trying the Python wheels"),
+            Err(error) => println!("setup: {}: {error:#}; trying the Python wheels", host(url)),
         }
     }
     println!("setup: libtorch {version} from Python wheels");

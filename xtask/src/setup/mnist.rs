@@ -1,7 +1,7 @@
 //! MNIST: a folder that the user names, `datasets/mnist`, the cache, or the public mirrors. Where it cannot be had the embedded procedural
 //! digits stand in, and every table says which of the two it is about.
 
-use crate::fetch::{CacheLock, Digest, Tool, download, replace_link, sha256};
+use crate::fetch::{CacheLock, Digest, Tool, download, host, replace_link, sha256};
 use crate::manifest::{IdxFile, Mnist};
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail, ensure};
@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 /// The images that the experiments are run on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +45,16 @@ impl fmt::Display for Data {
     }
 }
 
-pub(super) fn provide(ws: &Workspace, mnist: &Mnist, named: Option<&Path>) -> Result<Data> {
+/// Mirrors that did not answer are asked again after this long, or at once by `cargo xtask setup`: behind a firewall each costs seconds.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+fn is_recent(note: &Path) -> bool {
+    let age = note.metadata().and_then(|meta| meta.modified()).map(|time| time.elapsed());
+    age.is_ok_and(|age| age.is_ok_and(|age| age < PATIENCE))
+}
+
+/// Finds MNIST, or fetches it; with `retry` even if that did not work a moment ago.
+pub(super) fn provide(ws: &Workspace, mnist: &Mnist, named: Option<&Path>, retry: bool) -> Result<Data> {
     if let Some(folder) = named {
         let found = look(folder, &mnist.file)?
             .with_context(|| format!("--datasets {}: MNIST is not there", folder.display()))?;
@@ -65,9 +75,14 @@ pub(super) fn provide(ws: &Workspace, mnist: &Mnist, named: Option<&Path>) -> Re
     }
     let cached = ws.cache.join("mnist");
     if !matches!(look(&cached, &mnist.file), Ok(Some(_))) {
+        let given_up = ws.cache.join("mnist.unreachable");
+        if !retry && is_recent(&given_up) {
+            return Ok(Data::Digits);
+        }
         let _lock = CacheLock::take(&ws.cache)?;
         if let Err(error) = from_mirrors(mnist, &cached) {
-            println!("setup: {error:#}: procedural digits (embedded, `pima data digits`) stand in for MNIST");
+            println!("setup: no MNIST ({error:#}): procedural digits (embedded, `pima data digits`) stand in");
+            std::fs::write(given_up, "")?;
             return Ok(Data::Digits);
         }
     }
@@ -90,15 +105,17 @@ fn from_mirrors(mnist: &Mnist, folder: &Path) -> Result<()> {
             }
             let target = folder.join(format!("{}.gz", file.name));
             let url = format!("{mirror}/{}.gz", file.name);
-            println!("setup: {url}");
             download(tool, &url, &target, Some(file.gz_size), &|path| check_gz(path, file)).map(drop)
         });
         match all {
-            Ok(()) => return Ok(()),
-            Err(error) => failures.push(format!("{error:#}")),
+            Ok(()) => {
+                println!("setup: MNIST from {}", host(mirror));
+                return Ok(());
+            }
+            Err(error) => failures.push(format!("{}: {error:#}", host(mirror))),
         }
     }
-    bail!("MNIST cannot be fetched ({})", failures.join("; "))
+    bail!("{}", failures.join("; "))
 }
 
 /// The folder under `folder` that holds all four files as published; an error where some are missing or are something else: Fashion-MNIST
@@ -197,7 +214,7 @@ mod tests {
         from_mirrors(&mnist, &cache).unwrap();
         fs::write(cache.join("images.gz"), "half").unwrap();
         let error = format!("{:#}", from_mirrors(&mnist, &cache).unwrap_err());
-        assert!(error.contains("file:///no/such") && error.contains("images"), "{error}");
+        assert!(error.contains("file:///no/such") && error.contains("mirror"), "{error}");
     }
 
     #[test]
@@ -225,6 +242,17 @@ mod tests {
         fs::write(top.path().join("images"), "images").unwrap();
         let error = look(top.path(), &mnist.file).unwrap_err().to_string();
         assert!(error.contains("6 bytes, not 700"), "{error}");
+    }
+
+    #[test]
+    fn silent_mirrors_are_left_alone_for_a_while() {
+        let top = tempfile::tempdir().unwrap();
+        let note = top.path().join("note");
+        assert!(!is_recent(&note));
+        let file = File::create(&note).unwrap();
+        assert!(is_recent(&note));
+        file.set_modified(std::time::SystemTime::now() - 2 * PATIENCE).unwrap();
+        assert!(!is_recent(&note));
     }
 
     #[test]
