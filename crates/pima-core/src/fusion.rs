@@ -219,3 +219,94 @@ fn check_present(array: &'static str, values: &ArrayView3<'_, f64>, weight: &Arr
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, Array3, array};
+    use proptest::prelude::*;
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    fn fuse(mean: &Array3<f64>, logvar: &Array3<f64>, weight: &Array2<f64>) -> Result<(Array2<f64>, Array2<f64>)> {
+        let (_, b, l) = mean.dim();
+        let (mut out_mean, mut out_logvar) = (Array2::zeros((b, l)), Array2::zeros((b, l)));
+        product_of_experts(mean.view(), logvar.view(), weight.view(), out_mean.view_mut(), out_logvar.view_mut())?;
+        Ok((out_mean, out_logvar))
+    }
+
+    #[test]
+    fn precisions_add_and_means_are_weighted_by_them() {
+        let mean = array![[[1.0, 0.0]], [[4.0, 2.0]]];
+        let logvar = array![[[0.0, 4.0_f64.ln()]], [[-2.0_f64.ln(), 0.0]]];
+        let (mean, logvar) = fuse(&mean, &logvar, &array![[1.0], [1.0]]).unwrap();
+        // Precisions 1 and 2; 1/4 and 1.
+        assert!((mean[[0, 0]] - 3.0).abs() < 1e-15);
+        assert!((logvar[[0, 0]] + 3.0_f64.ln()).abs() < 1e-15);
+        assert!((mean[[0, 1]] - 1.6).abs() < 1e-15);
+        assert!((logvar[[0, 1]] + 1.25_f64.ln()).abs() < 1e-15);
+    }
+
+    #[test]
+    fn one_present_modality_passes_through_exactly() {
+        let mean = array![[[0.1, -7.3]], [[f64::NAN, 1.0]]];
+        let logvar = array![[[-1234.5, 1234.5]], [[f64::NEG_INFINITY, f64::NAN]]];
+        let (fused_mean, fused_logvar) = fuse(&mean, &logvar, &array![[1.0], [0.0]]).unwrap();
+        assert_eq!(fused_mean, array![[0.1, -7.3]]);
+        assert_eq!(fused_logvar, array![[-1234.5, 1234.5]]);
+    }
+
+    #[test]
+    fn precisions_beyond_the_range_of_numbers_are_fused_by_their_logarithms() {
+        let mean = array![[[1.0, 1.0]], [[3.0, 3.0]]];
+        for level in [-5000.0, 5000.0] {
+            let logvar = Array3::from_elem((2, 1, 2), level);
+            let (fused_mean, fused_logvar) = fuse(&mean, &logvar, &array![[1.0], [1.0]]).unwrap();
+            assert_eq!(fused_mean, array![[2.0, 2.0]]);
+            assert!((fused_logvar[[0, 0]] - (level - 2.0_f64.ln())).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn refused_input_is_named() {
+        let (mean, logvar, weight) = (Array3::zeros((2, 3, 1)), Array3::zeros((2, 3, 1)), Array2::ones((2, 3)));
+        let mut none = weight.clone();
+        none.column_mut(1).fill(0.0);
+        assert!(matches!(fuse(&mean, &logvar, &none), Err(Error::NoModality { sample: 1 })));
+        let mut bad = logvar.clone();
+        bad[[1, 2, 0]] = f64::INFINITY;
+        match fuse(&mean, &bad, &weight) {
+            Err(Error::NotFinite { array: "logvar", at, .. }) => {
+                assert_eq!(at, Location::sample(2).in_modality(1).in_dimension(0));
+            }
+            other => panic!("{other:?}"),
+        }
+        let mut small = Array2::zeros((2, 1));
+        let mut out = Array2::zeros((3, 1));
+        let result = product_of_experts(mean.view(), logvar.view(), weight.view(), small.view_mut(), out.view_mut());
+        assert!(matches!(result, Err(Error::Shape { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn the_product_is_the_naive_one_and_lies_between_its_factors(modalities in 1_usize..5, seed: u64) {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            let mean = Array3::from_shape_simple_fn((modalities, 2, 3), || rng.random_range(-3.0..3.0));
+            let logvar = Array3::from_shape_simple_fn((modalities, 2, 3), || rng.random_range(-5.0..5.0));
+            let mut weight = Array2::from_shape_simple_fn((modalities, 2), || f64::from(rng.random_range(0..2_u8)));
+            weight.row_mut(0).fill(1.0);
+            let (fused_mean, fused_logvar) = fuse(&mean, &logvar, &weight).unwrap();
+            for ((b, j), fused) in fused_mean.indexed_iter() {
+                let present: Vec<usize> = (0..modalities).filter(|m| weight[[*m, b]] == 1.0).collect();
+                let precision: f64 = present.iter().map(|m| (-logvar[[*m, b, j]]).exp()).sum();
+                let weighted: f64 = present.iter().map(|m| mean[[*m, b, j]] * (-logvar[[*m, b, j]]).exp()).sum();
+                prop_assert!((fused - weighted / precision).abs() <= 1e-14 * 3.0);
+                prop_assert!((fused_logvar[[b, j]] + precision.ln()).abs() <= 1e-14 * 5.0);
+                for m in present {
+                    prop_assert!(fused_logvar[[b, j]] <= logvar[[m, b, j]]);
+                }
+            }
+        }
+    }
+}

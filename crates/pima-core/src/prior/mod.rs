@@ -1,5 +1,8 @@
 //! The Gaussian mixture prior of the latent space and its responsibilities.
 
+#[cfg(test)]
+mod tests;
+
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};

@@ -68,9 +68,7 @@ impl CurveSums {
         }
         let is_present = |b: usize| present.as_ref().is_none_or(|present| present[b]);
         self.check(&responsibilities, &x, |b, _| is_present(b))?;
-        for b in (0..x.nrows()).filter(|b| is_present(*b)) {
-            self.add_sample(responsibilities.row(b), x.row(b), |_| true);
-        }
+        self.add_batch(responsibilities, x, |b, _| is_present(b));
         Ok(())
     }
 
@@ -86,9 +84,7 @@ impl CurveSums {
     ) -> Result<()> {
         check::shape("curve sums: present", "(B,d)", x.shape(), present.shape())?;
         self.check(&responsibilities, &x, |b, j| present[[b, j]])?;
-        for b in 0..x.nrows() {
-            self.add_sample(responsibilities.row(b), x.row(b), |j| present[[b, j]]);
-        }
+        self.add_batch(responsibilities, x, |b, j| present[[b, j]]);
         Ok(())
     }
 
@@ -98,14 +94,7 @@ impl CurveSums {
     /// [`Error::Shape`] when the two differ in clusters or values.
     pub fn merge(&mut self, other: &Self) -> Result<()> {
         check::shape("curve sums: merge", "(N,d)", self.count.shape(), other.count.shape())?;
-        let sums = Zip::indexed(&mut self.count).and(&mut self.mean).and(&mut self.deviation);
-        sums.for_each(|index, count, mean, deviation| {
-            let here = Moments { count: *count, mean: *mean, deviation: *deviation };
-            let there =
-                Moments { count: other.count[index], mean: other.mean[index], deviation: other.deviation[index] };
-            let merged = here.merge(there);
-            (*count, *mean, *deviation) = (merged.count, merged.mean, merged.deviation);
-        });
+        self.merge_moments(other);
         Ok(())
     }
 
@@ -192,24 +181,47 @@ impl CurveSums {
         }
     }
 
-    fn add_sample(
+    /// Two passes over the batch, the first with differences from the mean so far, then a merge.
+    fn add_batch(
         &mut self,
-        responsibilities: ArrayView1<'_, f64>,
-        x: ArrayView1<'_, f64>,
-        present: impl Fn(usize) -> bool,
+        responsibilities: ArrayView2<'_, f64>,
+        x: ArrayView2<'_, f64>,
+        present: impl Fn(usize, usize) -> bool,
     ) {
-        for (c, &g) in responsibilities.iter().enumerate().filter(|(_, g)| **g > 0.0) {
-            let sums =
-                Zip::indexed(self.count.row_mut(c)).and(self.mean.row_mut(c)).and(self.deviation.row_mut(c)).and(x);
-            sums.for_each(|j, count, mean, deviation, x| {
-                if present(j) {
-                    let before = *count;
+        let mut batch = Self::new(self.n_clusters(), self.n_values());
+        let members = || responsibilities.indexed_iter().filter(|(_, g)| **g > 0.0);
+        for ((b, c), &g) in members() {
+            let sums = Zip::indexed(batch.count.row_mut(c)).and(batch.mean.row_mut(c));
+            sums.and(self.mean.row(c)).and(x.row(b)).for_each(|j, count, sum, about, x| {
+                if present(b, j) {
                     *count += g;
-                    let (share, offset) = (g / *count, x - *mean);
-                    *mean += share * offset;
-                    *deviation += before * share * offset * offset;
+                    *sum += g * (x - about);
                 }
             });
         }
+        Zip::from(&mut batch.mean).and(&batch.count).and(&self.mean).for_each(|mean, count, about| {
+            *mean = if *count > 0.0 { about + *mean / count } else { 0.0 };
+        });
+        for ((b, c), &g) in members() {
+            let sums = Zip::indexed(batch.deviation.row_mut(c)).and(batch.mean.row(c));
+            sums.and(x.row(b)).for_each(|j, deviation, mean, x| {
+                if present(b, j) {
+                    let offset = x - mean;
+                    *deviation += g * offset * offset;
+                }
+            });
+        }
+        self.merge_moments(&batch);
+    }
+
+    fn merge_moments(&mut self, other: &Self) {
+        let sums = Zip::indexed(&mut self.count).and(&mut self.mean).and(&mut self.deviation);
+        sums.for_each(|index, count, mean, deviation| {
+            let here = Moments { count: *count, mean: *mean, deviation: *deviation };
+            let there =
+                Moments { count: other.count[index], mean: other.mean[index], deviation: other.deviation[index] };
+            let merged = here.merge(there);
+            (*count, *mean, *deviation) = (merged.count, merged.mean, merged.deviation);
+        });
     }
 }

@@ -45,16 +45,83 @@ impl Default for MixtureUpdate {
 #[derive(Debug, Clone, Default)]
 pub struct MixtureSums {
     n_latent: usize,
-    count: Vec<f64>,
-    // (l,N), row-major: clusters innermost and contiguous.
-    mean: Vec<f64>,
-    deviation: Vec<f64>,
+    total: Accumulator,
+    /// Summed posterior variances, laid out as the means.
     posterior: Vec<f64>,
-    // Of the sample being added: g/n_c, and g n_c/(n_c + g) with n_c as it was before.
-    share: Vec<f64>,
-    spread: Vec<f64>,
+    batch: Accumulator,
     responsibilities_in: RowMajor,
     mean_in: RowMajor,
+}
+
+/// Moments of every cluster (N) in every dimension (l,N), row-major: clusters innermost and contiguous.
+#[derive(Debug, Clone, Default)]
+struct Accumulator {
+    count: Vec<f64>,
+    mean: Vec<f64>,
+    deviation: Vec<f64>,
+}
+
+impl Accumulator {
+    fn new(n_clusters: usize, n_latent: usize) -> Self {
+        let n = n_clusters * n_latent;
+        Self { count: vec![0.0; n_clusters], mean: vec![0.0; n], deviation: vec![0.0; n] }
+    }
+
+    fn clear(&mut self) {
+        for sums in [&mut self.count, &mut self.mean, &mut self.deviation] {
+            sums.fill(0.0);
+        }
+    }
+
+    /// Replaces the moments by those of points (B,l) under responsibilities (B,N), in two passes; the differences of the first
+    /// are taken from `about`.
+    fn gather(&mut self, responsibilities: &[f64], points: &[f64], n_latent: usize, about: &Self) {
+        self.clear();
+        let n_clusters = self.count.len();
+        let samples = || responsibilities.chunks_exact(n_clusters).zip(points.chunks_exact(n_latent));
+        for (g, point) in samples() {
+            for (count, g) in self.count.iter_mut().zip(g) {
+                *count += g;
+            }
+            for (j, value) in point.iter().enumerate() {
+                let row = j * n_clusters..(j + 1) * n_clusters;
+                for ((sum, about), g) in self.mean[row.clone()].iter_mut().zip(&about.mean[row]).zip(g) {
+                    *sum += g * (value - about);
+                }
+            }
+        }
+        let rows = self.mean.chunks_exact_mut(n_clusters).zip(about.mean.chunks_exact(n_clusters));
+        for (mean, about) in rows {
+            for ((mean, about), count) in mean.iter_mut().zip(about).zip(&self.count) {
+                *mean = if *count > 0.0 { about + *mean / count } else { 0.0 };
+            }
+        }
+        for (g, point) in samples() {
+            for (j, value) in point.iter().enumerate() {
+                let row = j * n_clusters..(j + 1) * n_clusters;
+                for ((deviation, mean), g) in self.deviation[row.clone()].iter_mut().zip(&self.mean[row]).zip(g) {
+                    let offset = value - mean;
+                    *deviation += g * offset * offset;
+                }
+            }
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        let n_clusters = self.count.len();
+        for i in 0..self.mean.len() {
+            let merged = self.moments(i, i % n_clusters).merge(other.moments(i, i % n_clusters));
+            self.mean[i] = merged.mean;
+            self.deviation[i] = merged.deviation;
+        }
+        for (count, other) in self.count.iter_mut().zip(&other.count) {
+            *count += other;
+        }
+    }
+
+    fn moments(&self, i: usize, c: usize) -> Moments {
+        Moments { count: self.count[c], mean: self.mean[i], deviation: self.deviation[i] }
+    }
 }
 
 impl MixtureSums {
@@ -62,19 +129,16 @@ impl MixtureSums {
     pub fn new(n_clusters: usize, n_latent: usize) -> Self {
         Self {
             n_latent,
-            count: vec![0.0; n_clusters],
-            mean: vec![0.0; n_latent * n_clusters],
-            deviation: vec![0.0; n_latent * n_clusters],
+            total: Accumulator::new(n_clusters, n_latent),
             posterior: vec![0.0; n_latent * n_clusters],
-            share: vec![0.0; n_clusters],
-            spread: vec![0.0; n_clusters],
+            batch: Accumulator::new(n_clusters, n_latent),
             ..Self::default()
         }
     }
 
     /// Number of clusters, N.
     pub fn n_clusters(&self) -> usize {
-        self.count.len()
+        self.total.count.len()
     }
 
     /// Number of latent dimensions, l.
@@ -84,14 +148,13 @@ impl MixtureSums {
 
     /// Summed responsibilities `n_c` (N).
     pub fn count(&self) -> ArrayView1<'_, f64> {
-        ArrayView1::from(&self.count)
+        ArrayView1::from(&self.total.count)
     }
 
     /// Forgets all samples.
     pub fn clear(&mut self) {
-        for sums in [&mut self.count, &mut self.mean, &mut self.deviation, &mut self.posterior] {
-            sums.fill(0.0);
-        }
+        self.total.clear();
+        self.posterior.fill(0.0);
     }
 
     /// Adds a batch: responsibilities (B,N) and the fused posteriors' `mean` and `logvar`, (B,l) each.
@@ -134,26 +197,9 @@ impl MixtureSums {
 
         let responsibilities = self.responsibilities_in.of(&responsibilities);
         let points = self.mean_in.of(&points);
-        let n_latent = self.n_latent.max(1);
-        for (g, point) in responsibilities.chunks_exact(n_clusters.max(1)).zip(points.chunks_exact(n_latent)) {
-            let shares = self.share.iter_mut().zip(&mut self.spread);
-            for ((count, (share, spread)), g) in self.count.iter_mut().zip(shares).zip(g) {
-                let before = *count;
-                *count += g;
-                *share = if *count > 0.0 { g / *count } else { 0.0 };
-                *spread = before * *share;
-            }
-            for (j, value) in point.iter().enumerate() {
-                let row = j * n_clusters..(j + 1) * n_clusters;
-                let sums = self.mean[row.clone()].iter_mut().zip(&mut self.deviation[row]);
-                for ((mean, deviation), (share, spread)) in sums.zip(self.share.iter().zip(&self.spread)) {
-                    // Not g (value - old mean) (value - new mean): where a cluster's first responsibilities are tiny and far off, the
-                    // second factor would be the rounding of a large number instead of zero.
-                    let offset = value - *mean;
-                    *mean += share * offset;
-                    *deviation += spread * offset * offset;
-                }
-            }
+        if n_clusters * self.n_latent > 0 {
+            self.batch.gather(responsibilities, points, self.n_latent, &self.total);
+            self.total.merge(&self.batch);
         }
         Ok(())
     }
@@ -166,15 +212,9 @@ impl MixtureSums {
         let n_clusters = self.n_clusters();
         let got = [other.n_clusters(), other.n_latent];
         check::shape("mixture sums: merge", "(N,l)", &[n_clusters, self.n_latent], &got)?;
-        for i in 0..self.mean.len() {
-            let c = i % n_clusters;
-            let merged = self.moments(i, c).merge(other.moments(i, c));
-            self.mean[i] = merged.mean;
-            self.deviation[i] = merged.deviation;
-            self.posterior[i] += other.posterior[i];
-        }
-        for (count, other) in self.count.iter_mut().zip(&other.count) {
-            *count += other;
+        self.total.merge(&other.total);
+        for (posterior, other) in self.posterior.iter_mut().zip(&other.posterior) {
+            *posterior += other;
         }
         Ok(())
     }
@@ -195,20 +235,20 @@ impl MixtureSums {
         check_floor(update.variance_floor)?;
         let mut mean = prior.mean().to_owned();
         let mut var = prior.var().to_owned();
-        for c in (0..n_clusters).filter(|c| self.count[*c] >= EMPTY_COUNT) {
+        for c in (0..n_clusters).filter(|c| self.total.count[*c] >= EMPTY_COUNT) {
             for j in 0..self.n_latent {
                 let i = j * n_clusters + c;
                 let spread = match update.variance {
-                    VarianceUpdate::OfMeans => self.deviation[i],
-                    VarianceUpdate::WithPosterior => self.deviation[i] + self.posterior[i],
+                    VarianceUpdate::OfMeans => self.total.deviation[i],
+                    VarianceUpdate::WithPosterior => self.total.deviation[i] + self.posterior[i],
                 };
-                mean[[c, j]] = self.mean[i];
-                var[[c, j]] = (spread / self.count[c]).max(update.variance_floor);
+                mean[[c, j]] = self.total.mean[i];
+                var[[c, j]] = (spread / self.total.count[c]).max(update.variance_floor);
             }
         }
-        let total: f64 = self.count.iter().sum();
+        let total: f64 = self.total.count.iter().sum();
         let logits = if update.update_weights && total > 0.0 {
-            self.count.iter().map(|count| (count / total).max(WEIGHT_FLOOR).ln()).collect()
+            self.total.count.iter().map(|count| (count / total).max(WEIGHT_FLOOR).ln()).collect()
         } else {
             prior.logits().to_owned()
         };
@@ -218,17 +258,13 @@ impl MixtureSums {
     /// Mean of the posterior means per cluster, (N,l); zero for a cluster that has no responsibility at all.
     pub fn mean(&self) -> Array2<f64> {
         let n_clusters = self.n_clusters();
-        Array2::from_shape_fn((n_clusters, self.n_latent), |(c, j)| self.mean[j * n_clusters + c])
+        Array2::from_shape_fn((n_clusters, self.n_latent), |(c, j)| self.total.mean[j * n_clusters + c])
     }
 
     /// Share `n_c/D` of every cluster (N); equal shares without samples.
     pub fn shares(&self) -> Array1<f64> {
-        let total: f64 = self.count.iter().sum();
+        let total: f64 = self.total.count.iter().sum();
         let equal = 1.0 / self.n_clusters() as f64;
-        self.count.iter().map(|count| if total > 0.0 { count / total } else { equal }).collect()
-    }
-
-    fn moments(&self, i: usize, c: usize) -> Moments {
-        Moments { count: self.count[c], mean: self.mean[i], deviation: self.deviation[i] }
+        self.total.count.iter().map(|count| if total > 0.0 { count / total } else { equal }).collect()
     }
 }

@@ -17,7 +17,8 @@ use crate::{Error, Location, Result, check};
 const EMPTY_COUNT: f64 = 1e-12;
 
 /// Sums of weighted values in a form that loses no digits to a common offset: total weight, mean, and squared deviation from
-/// the mean (West 1979). `sum w x^2 - (sum w x)^2/n` would lose a variance of 1e-6 at 1e6 entirely.
+/// the mean. `sum w x^2 - (sum w x)^2/n` would lose a variance of 1e-6 at 1e6 entirely. A batch's moments are taken in two passes
+/// and then merged, so that the mean is rounded once a batch: rounded once a sample, it drifts by as many units in the last place.
 #[derive(Debug, Clone, Copy)]
 struct Moments {
     count: f64,
