@@ -1,1 +1,33 @@
 #![doc = include_str!("../README.md")]
+
+// Everything a run needs to go on, in one file.
+mod checkpoint;
+// An experiment as a file describes it.
+mod config;
+// From a config to a dataset.
+mod data;
+// What can go wrong.
+mod error;
+// What a model makes of a split.
+mod evaluate;
+// An expert as a decoder.
+mod expert;
+// Networks, experts, prior and normalisations together.
+mod model;
+// Events of a run.
+mod observe;
+// Random numbers by position.
+mod randomness;
+// The training loop and the recipes' starts.
+mod train;
+
+pub use config::{
+    DataConfig, DataSource, DecoderVariance, EmConfig, EmWhen, ExperimentConfig, ExpertConfig, ExpertUpdate, ModalityConfig, ModelConfig,
+    Recipe, Schedule, SourceConfig, StartConfig, TrainingConfig, WeightUpdate,
+};
+pub use data::{DataLocations, load_data};
+pub use error::{Error, Result};
+pub use evaluate::{AloneEvaluation, Evaluation, Scores, evaluate};
+pub use model::Model;
+pub use observe::{EpochRecord, Event, LossRecord, Observe, Phase};
+pub use train::{TrainOptions, TrainOutcome, load_model, train};

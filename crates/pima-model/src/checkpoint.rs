@@ -1,0 +1,152 @@
+//! Checkpoints: everything a run needs to go on as if it had not stopped, in one file that is replaced whole.
+//!
+//! The file is in the safetensors format. Tensors `parameter.*` and `buffer.*` are the networks by name, `adam.first` and `adam.second` the
+//! optimiser's moments over all parameters in order; the metadata entry `pima` is a JSON document with the mixture, the experts, the variances, the
+//! normalisations and the position in the run. Randomness needs no state: it is drawn by position (see `randomness.rs`).
+
+use crate::model::{Head, Model};
+use crate::train::{LossSums, SmallAdam};
+use crate::{Error, Result};
+use ndarray::Array2;
+use pima_core::MixturePrior;
+use pima_data::Normalisation;
+use pima_nets::Adam;
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+
+/// Raised when the layout changes; older files are refused by name rather than misread.
+const FORMAT: u32 = 1;
+const KEY: &str = "pima";
+
+/// Where a run stands.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(crate) struct Progress {
+    /// Finished epochs, warm-up included.
+    pub(crate) epochs: usize,
+    /// Finished batches of the epoch under way.
+    pub(crate) batches: usize,
+    /// Loss over those batches.
+    pub(crate) sums: LossSums,
+    /// Sum of gradient norms over those batches.
+    pub(crate) gradient_norms: f64,
+    /// Best validation loss and its epoch.
+    pub(crate) best: Option<(usize, f64)>,
+    /// Seconds trained, over all resumptions.
+    pub(crate) seconds: f64,
+    /// Seconds of the epoch under way.
+    pub(crate) epoch_seconds: f64,
+    /// No more epochs are to follow.
+    pub(crate) finished: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct State {
+    format: u32,
+    version: String,
+    seed: u64,
+    prior: MixturePrior,
+    /// Per modality: (N,P), or absent without an expert.
+    experts: Vec<Option<Array2<f64>>>,
+    variances: Vec<f64>,
+    normalisations: Vec<Normalisation>,
+    adam_steps: u64,
+    small_adam: SmallAdam,
+    progress: Progress,
+}
+
+/// Writes a checkpoint: beside, synced, renamed.
+pub(crate) fn save(file: &Path, model: &Model, adam: &Adam, small: &SmallAdam, progress: &Progress, seed: u64) -> Result<()> {
+    let (first, second, adam_steps) = adam.state()?;
+    let state = State {
+        format: FORMAT,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        seed,
+        prior: model.prior.clone(),
+        experts: model.modalities.iter().map(|m| if let Head::Expert(e) = &m.head { Some(e.theta().to_owned()) } else { None }).collect(),
+        variances: model.modalities.iter().map(|m| m.variance).collect(),
+        normalisations: model.normalisations.clone(),
+        adam_steps,
+        small_adam: small.clone(),
+        progress: progress.clone(),
+    };
+    let fail = |problem: String| Error::Checkpoint { file: file.to_owned(), problem };
+    let json = serde_json::to_string(&state).map_err(|e| fail(e.to_string()))?;
+    let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
+    for (name, shape, value) in model.parameters.named_values() {
+        let values = Vec::<f32>::try_from(&value.f_view(-1)?)?;
+        tensors.push((name, shape.iter().map(|&n| n as usize).collect(), bytes(&values)));
+    }
+    tensors.push(("adam.first".to_owned(), vec![first.len()], bytes(&first)));
+    tensors.push(("adam.second".to_owned(), vec![second.len()], bytes(&second)));
+    let views = tensors.iter().map(|(name, shape, data)| Ok((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), data)?)));
+    let views = views.collect::<Result<Vec<_>, safetensors::SafeTensorError>>().map_err(|e| fail(e.to_string()))?;
+    let metadata = HashMap::from([(KEY.to_owned(), json)]);
+    let contents = safetensors::serialize(views, Some(metadata)).map_err(|e| fail(e.to_string()))?;
+    write_whole(file, &contents)
+}
+
+/// Loads a checkpoint into a model built from the same config; returns the position and the seed.
+pub(crate) fn load(file: &Path, model: &mut Model, adam: Option<&mut Adam>, small: &mut SmallAdam) -> Result<(Progress, u64)> {
+    let fail = |problem: String| Error::Checkpoint { file: file.to_owned(), problem };
+    let contents = fs::read(file).map_err(|source| Error::Io { file: file.to_owned(), source })?;
+    let (_, header) = SafeTensors::read_metadata(&contents).map_err(|e| fail(format!("not a checkpoint ({e})")))?;
+    let tensors = SafeTensors::deserialize(&contents).map_err(|e| fail(format!("damaged ({e})")))?;
+    let json = header.metadata().as_ref().and_then(|m| m.get(KEY)).ok_or_else(|| fail("has no pima state".to_owned()))?;
+    let state: State = serde_json::from_str(json).map_err(|e| fail(format!("state not understood ({e})")))?;
+    if state.format != FORMAT {
+        return Err(fail(format!("format {} of pima {}; this pima reads format {FORMAT}", state.format, state.version)));
+    }
+    let values = |name: &str| -> Result<Vec<f32>> {
+        let tensor = tensors.tensor(name).map_err(|_| fail(format!("has no tensor {name:?}: the config is another one")))?;
+        Ok(tensor.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
+    };
+    let mut snapshot = Vec::new();
+    for (name, shape, _) in model.parameters.named_values() {
+        let part = values(&name)?;
+        let expected = shape.iter().product::<i64>() as usize;
+        if part.len() != expected {
+            return Err(fail(format!("tensor {name:?} has {} values, the config asks for {expected}", part.len())));
+        }
+        snapshot.extend(part);
+    }
+    let (n, l) = (model.prior.n_clusters(), model.prior.n_latent());
+    if (state.prior.n_clusters(), state.prior.n_latent()) != (n, l) || state.experts.len() != model.modalities.len() {
+        return Err(fail(format!("is of a model with other clusters, latent dimensions or modalities than the config's {n}, {l}")));
+    }
+    model.parameters.restore(&snapshot)?;
+    model.prior = state.prior;
+    model.normalisations = state.normalisations;
+    for (m, (theta, variance)) in state.experts.into_iter().zip(state.variances).enumerate() {
+        model.modalities[m].variance = variance;
+        if let (Some(theta), Some((expert, normalisation, _))) = (theta, model.expert_mut(m)) {
+            expert.set_theta(theta, normalisation);
+        }
+    }
+    if let Some(adam) = adam {
+        adam.restore(&values("adam.first")?, &values("adam.second")?, state.adam_steps)?;
+    }
+    *small = state.small_adam;
+    Ok((state.progress, state.seed))
+}
+
+fn bytes(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|v| v.to_le_bytes()).collect()
+}
+
+/// Writes a file so that it is either the old one or the new one, never a part: beside, synced, renamed, and the folder synced.
+fn write_whole(file: &Path, contents: &[u8]) -> Result<()> {
+    let io = |source| Error::Io { file: file.to_owned(), source };
+    let beside = file.with_extension("partial");
+    let mut out = File::create(&beside).map_err(io)?;
+    out.write_all(contents).and_then(|()| out.sync_all()).map_err(io)?;
+    drop(out);
+    fs::rename(&beside, file).map_err(io)?;
+    if let Some(folder) = file.parent().filter(|f| !f.as_os_str().is_empty()) {
+        File::open(folder).and_then(|f| f.sync_all()).map_err(io)?;
+    }
+    Ok(())
+}

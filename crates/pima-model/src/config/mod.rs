@@ -1,0 +1,158 @@
+//! An experiment as a file describes it. Each experiment of the papers and each user's own data is one such file; the engine knows no other.
+
+mod modality;
+mod training;
+
+pub use modality::{DecoderVariance, ExpertConfig, ModalityConfig, SourceConfig};
+pub use training::{EmConfig, EmWhen, ExpertUpdate, Recipe, Schedule, StartConfig, TrainingConfig, WeightUpdate};
+
+use crate::{Error, Result};
+use pima_data::SplitFractions;
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeSet, path::Path};
+
+/// A whole experiment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExperimentConfig {
+    /// Short name, printed on every table and plot.
+    pub experiment: String,
+    /// One line on what it is.
+    #[serde(default)]
+    pub title: String,
+    /// Where the samples come from.
+    pub data: DataConfig,
+    /// Size of the model.
+    pub model: ModelConfig,
+    /// How it is trained.
+    pub training: TrainingConfig,
+    /// The measurements of each sample.
+    #[serde(rename = "modality")]
+    pub modalities: Vec<ModalityConfig>,
+}
+
+/// Where the samples come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// The collection whose labels and splits are used.
+    pub source: DataSource,
+    /// Fractions for training and validation (and test, where the collection does not bring its own test set).
+    #[serde(default)]
+    pub split: SplitFractions,
+    /// Use at most this many training and validation samples; all when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_samples: Option<usize>,
+    /// Use at most this many of the collection's own test samples; all when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_test_samples: Option<usize>,
+    /// Seed of whatever is generated (noise, digits). The split follows the seed of the run instead, as the papers' repetitions do.
+    #[serde(default)]
+    pub seed: u64,
+}
+
+/// A collection of labelled samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DataSource {
+    /// MNIST from its four IDX files.
+    Mnist,
+    /// The embedded generator of procedural digits.
+    Digits,
+    /// MNIST where its files are found, else procedural digits; every output says which it was.
+    MnistOrDigits,
+}
+
+/// Size of the model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Dimensions of the latent space, l.
+    pub latent: usize,
+    /// Clusters of the mixture prior, N.
+    pub clusters: usize,
+}
+
+impl ExperimentConfig {
+    /// Reads a config for a recipe (`None`: the file's own, or `fast`). `origin` is named in errors.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with the file, the line where known, and what to do.
+    pub fn parse(text: &str, origin: &Path, recipe: Option<Recipe>) -> Result<Self> {
+        let fail = |message: String| Error::Config { file: origin.to_owned(), message };
+        let mut table: toml::Table = toml::from_str(text).map_err(|e| fail(one_line(text, &e)))?;
+        let training = table.remove("training").unwrap_or_else(|| toml::Table::new().into());
+        let resolved = TrainingConfig::resolve(training, recipe).map_err(|message| fail(format!("training: {message}")))?;
+        // What is left is parsed from the text itself so that errors point at lines; the training table is checked above.
+        let training_value = toml::Value::try_from(&resolved).map_err(|e| fail(e.to_string()))?;
+        table.insert("training".to_owned(), training_value);
+        let config: Self = table.try_into().map_err(|e: toml::de::Error| fail(locate(text, &e)))?;
+        config.check().map_err(fail)?;
+        Ok(config)
+    }
+
+    /// The config with every default written out.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when it cannot be written as TOML.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).map_err(|e| Error::Config { file: "config.toml".into(), message: e.to_string() })
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let SplitFractions { train, validation, test } = self.data.split;
+        if [train, validation, test].iter().any(|f| !(0.0..=1.0).contains(f)) || (train + validation + test - 1.0).abs() > 1e-9 {
+            return Err(format!(
+                "data.split is {train}/{validation}/{test}: fractions must lie between 0 and 1 and sum to 1"
+            ));
+        }
+        if self.model.latent == 0 {
+            return Err("model.latent is 0: the latent space needs at least one dimension".to_owned());
+        }
+        if self.model.clusters == 0 {
+            return Err("model.clusters is 0: the prior needs at least one cluster".to_owned());
+        }
+        if self.modalities.is_empty() {
+            return Err("there is no [[modality]]: give at least one".to_owned());
+        }
+        let mut names = BTreeSet::new();
+        for modality in &self.modalities {
+            modality.check()?;
+            if !names.insert(&modality.name) {
+                return Err(format!("modality {:?} is given twice: rename or remove one", modality.name));
+            }
+        }
+        self.training.check()
+    }
+}
+
+/// A TOML error in one line with its line and column.
+fn one_line(text: &str, error: &toml::de::Error) -> String {
+    let at = error.span().map(|span| {
+        let before = &text[..span.start.min(text.len())];
+        let line = before.matches('\n').count() + 1;
+        let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
+        format!("line {line}, column {column}: ")
+    });
+    format!("{}{}", at.unwrap_or_default(), error.message().replace('\n', " "))
+}
+
+/// An error of the merged table has no span; find the offending key in the text where it names one.
+fn locate(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message().replace('\n', " ");
+    let key = message.split('`').nth(1).filter(|key| message.starts_with("unknown field") && !key.is_empty());
+    let line = key.and_then(|key| {
+        text.lines().position(|line| line.trim_start().trim_start_matches(['[', '{', ' ']).starts_with(key) || has_key(line, key))
+    });
+    line.map_or_else(|| message.clone(), |line| format!("line {}: {message}", line + 1))
+}
+
+fn has_key(line: &str, key: &str) -> bool {
+    line.match_indices(key).any(|(at, _)| {
+        let word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+        !line[..at].chars().next_back().is_some_and(word) && line[at + key.len()..].trim_start().starts_with('=')
+    })
+}
+
+#[cfg(test)]
+mod tests;

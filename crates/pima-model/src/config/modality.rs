@@ -1,0 +1,121 @@
+//! One modality of an experiment: where its values come from, how they are normalised, encoded and decoded.
+
+use pima_data::NormalisationMethod;
+use pima_experts::Basis;
+use pima_nets::{DecoderConfig, EncoderConfig};
+use serde::{Deserialize, Serialize};
+
+/// One modality.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModalityConfig {
+    /// Its name in tables, plots and files.
+    pub name: String,
+    /// Where its values come from.
+    pub source: SourceConfig,
+    /// How the values are normalised before encoding; fitted on the training part alone.
+    #[serde(default)]
+    pub normalise: NormalisationMethod,
+    /// Weight of its reconstruction in the loss, lambda_m; absent: d_max / d_m (2023, section 2.5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<f64>,
+    /// Variance of the decoded Gaussian.
+    #[serde(default)]
+    pub variance: DecoderVariance,
+    /// The network to the latent space.
+    pub encoder: EncoderConfig,
+    /// The network back; a modality has either this or an expert.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decoder: Option<DecoderConfig>,
+    /// One neural decoder for each cluster instead of one for all (2023, section 2.5).
+    #[serde(default)]
+    pub decoder_per_cluster: bool,
+    /// The physical model that decodes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expert: Option<ExpertConfig>,
+}
+
+/// Where a modality's values come from.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum SourceConfig {
+    /// The collection's own images.
+    Images,
+    /// A line through the origin whose slope is the sample's label, with noise (2023, section 4.1).
+    Line {
+        /// Points, evenly spaced on [0, 1].
+        #[serde(default = "twenty")]
+        points: usize,
+        /// Variance of the noise on each point.
+        #[serde(default = "line_noise")]
+        noise_variance: f64,
+    },
+}
+
+/// Variance of a decoded Gaussian, in units of the normalised modality.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DecoderVariance {
+    /// Fixed; 1 in the papers' runs.
+    Fixed(f64),
+    /// One value for the modality, from its M-step at the end of every epoch after `from_epoch`.
+    Learned {
+        /// First epoch whose end updates it. Learned from the start, one modality can take over before the clusters stand.
+        from_epoch: usize,
+    },
+}
+
+impl Default for DecoderVariance {
+    fn default() -> Self {
+        Self::Fixed(1.0)
+    }
+}
+
+/// A physical model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum ExpertConfig {
+    /// Linear in its parameters over a basis of the modality's axis.
+    Linear {
+        /// The basis functions.
+        basis: Basis,
+    },
+}
+
+fn twenty() -> usize {
+    20
+}
+fn line_noise() -> f64 {
+    0.01
+}
+
+impl ModalityConfig {
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let name = &self.name;
+        if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-') {
+            return Err(format!("modality name {name:?}: use letters, digits, '_' and '-' (it becomes part of file names)"));
+        }
+        match (&self.decoder, &self.expert) {
+            (None, None) => return Err(format!("modality {name:?} has neither a decoder nor an expert: give one of them")),
+            (Some(_), Some(_)) => return Err(format!("modality {name:?} has both a decoder and an expert: remove one")),
+            (None, Some(_)) if self.decoder_per_cluster => {
+                return Err(format!("modality {name:?}: decoder_per_cluster is for neural decoders; an expert always has one per cluster"));
+            }
+            _ => {}
+        }
+        if self.weight.is_some_and(|w| !(w.is_finite() && w > 0.0)) {
+            return Err(format!("modality {name:?}: weight must be a positive number; leave the modality out to ignore it"));
+        }
+        if let DecoderVariance::Fixed(v) = self.variance
+            && !(v.is_finite() && v > 0.0)
+        {
+            return Err(format!("modality {name:?}: variance must be a positive number, not {v}"));
+        }
+        if let SourceConfig::Line { points, noise_variance } = self.source
+            && (points < 2 || !(noise_variance.is_finite() && noise_variance >= 0.0))
+        {
+            return Err(format!("modality {name:?}: a line needs at least 2 points and a noise variance of at least 0"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,74 @@
+//! Tests of reading a config.
+
+use super::*;
+use pima_core::ClusterPosterior;
+
+const GOOD: &str = r#"
+experiment = "4.1"
+[data]
+source = "mnist"
+[model]
+latent = 2
+clusters = 10
+[training]
+epochs = 4
+[training.paper]
+learning_rate = 3.125e-7
+epochs = 40000
+[[modality]]
+name = "image"
+source = { kind = "images" }
+encoder = { type = "conv" }
+decoder = { type = "deconv" }
+[[modality]]
+name = "line"
+source = { kind = "line" }
+normalise = "standard"
+encoder = { type = "conv", channels = [8, 16] }
+expert = { kind = "linear", basis = { kind = "slope" } }
+"#;
+
+fn parse(text: &str) -> Result<ExperimentConfig> {
+    ExperimentConfig::parse(text, Path::new("x.toml"), None)
+}
+
+fn message(from: &str, to: &str) -> String {
+    let text = GOOD.replace(from, to);
+    assert_ne!(text, GOOD, "the replacement must change the text");
+    let message = parse(&text).unwrap_err().to_string();
+    assert!(message.contains("x.toml") && !message.contains('\n'), "one line that names the file: {message}");
+    message
+}
+
+#[test]
+fn recipes_lay_their_tables_over_their_defaults() {
+    let fast = parse(GOOD).unwrap().training;
+    assert_eq!((fast.epochs, fast.learning_rate, fast.posterior), (4, 1e-3, ClusterPosterior::Exact));
+    let paper = ExperimentConfig::parse(GOOD, Path::new("x.toml"), Some(Recipe::Paper)).unwrap().training;
+    assert_eq!((paper.epochs, paper.learning_rate, paper.posterior), (40_000, 3.125e-7, ClusterPosterior::Latent));
+    assert_eq!((paper.experts, paper.weights), (ExpertUpdate::Adam, WeightUpdate::Adam));
+}
+
+#[test]
+fn a_resolved_config_reads_back_as_itself() {
+    for recipe in [Recipe::Fast, Recipe::Paper] {
+        let config = ExperimentConfig::parse(GOOD, Path::new("x.toml"), Some(recipe)).unwrap();
+        let again = ExperimentConfig::parse(&config.to_toml().unwrap(), Path::new("y.toml"), None).unwrap();
+        assert_eq!(config, again);
+    }
+}
+
+#[test]
+fn mistakes_get_one_line_each() {
+    assert!(message("epochs = 4", "epoch = 4").contains("epoch"));
+    assert!(message("latent = 2", "latent = 2\nlatnet = 3").contains("line 8"));
+    assert!(message("latent = 2", "latent = ").contains("line 7"));
+    assert!(message("epochs = 4", "learning_rate = -1").contains("training.learning_rate is -1"));
+    assert!(message("clusters = 10", "clusters = 0").contains("model.clusters is 0"));
+    assert!(message("name = \"line\"", "name = \"image\"").contains("given twice"));
+    assert!(message("expert = { kind = \"linear\", basis = { kind = \"slope\" } }", "").contains("neither a decoder nor an expert"));
+    assert!(message("[training]", "[training]\nmodality_keep = 0.0").contains("modality_keep"));
+    assert!(message("source = \"mnist\"", "source = \"minst\"").contains("minst"));
+    assert!(message("source = \"mnist\"", "source = \"mnist\"\nsplit = { train = 0.8, validation = 0.1 }").contains("sum to 1"));
+    assert!(message("[training]", "[training]\nadam = { beta1 = 1.5 }").contains("training.adam"));
+}

@@ -1,0 +1,68 @@
+//! From a config's `[data]` and `[[modality]]` tables to a dataset.
+
+use crate::config::{DataSource, ExperimentConfig, SourceConfig};
+use crate::{Error, Result};
+use pima_data::{Dataset, DigitsOptions, LineOptions, ModalityData, Split, find_mnist, load_mnist, manufacture_lines, procedural_digits};
+use std::path::PathBuf;
+
+/// Where to look for files.
+#[derive(Debug, Clone, Default)]
+pub struct DataLocations {
+    /// A folder the user named (`--datasets`, `PIMA_DATASETS`); looked at first.
+    pub datasets: Option<PathBuf>,
+    /// The folder to fall back on, `datasets/mnist` of the checkout.
+    pub fallback: PathBuf,
+}
+
+/// The samples of a config, with only its modalities, and its split for `seed`.
+///
+/// # Errors
+/// When files are missing or broken, or a modality asks for something the collection does not have.
+pub fn load_data(config: &ExperimentConfig, locations: &DataLocations, seed: u64) -> Result<(Dataset, Split)> {
+    let data = &config.data;
+    let mut dataset = load_source(data.source, locations, data.seed)?;
+    if data.max_samples.is_some() || data.max_test_samples.is_some() {
+        dataset = dataset.first(data.max_samples, data.max_test_samples)?;
+    }
+    for modality in &config.modalities {
+        match modality.source {
+            SourceConfig::Images if modality.name == dataset.modalities()[0].name() => {}
+            SourceConfig::Images => {
+                let own = dataset.modalities()[0].name().to_owned();
+                return Err(Error::Modality {
+                    modality: modality.name.clone(),
+                    problem: format!("the images of this collection are called {own:?}: use that name"),
+                });
+            }
+            SourceConfig::Line { points, noise_variance } => {
+                let lines = lines(&dataset, &modality.name, points, noise_variance, data.seed)?;
+                dataset = dataset.with_modality(lines)?;
+            }
+        }
+    }
+    let names: Vec<&str> = config.modalities.iter().map(|m| m.name.as_str()).collect();
+    let dataset = dataset.with_only(&names)?;
+    let split = Split::random(&dataset, &data.split, seed)?;
+    Ok((dataset, split))
+}
+
+fn load_source(source: DataSource, locations: &DataLocations, seed: u64) -> Result<Dataset> {
+    let mnist = || find_mnist(locations.datasets.as_deref(), &locations.fallback).and_then(|folder| load_mnist(&folder));
+    match source {
+        DataSource::Mnist => Ok(mnist()?),
+        DataSource::Digits => Ok(procedural_digits(&DigitsOptions::default(), seed)?),
+        DataSource::MnistOrDigits => match mnist() {
+            Err(pima_data::Error::MnistNotFound { .. }) => load_source(DataSource::Digits, locations, seed),
+            found => Ok(found?),
+        },
+    }
+}
+
+fn lines(dataset: &Dataset, name: &str, points: usize, noise_variance: f64, seed: u64) -> Result<ModalityData> {
+    let labels = dataset.labels().ok_or_else(|| Error::Modality {
+        modality: name.to_owned(),
+        problem: "a manufactured line takes its slope from a label, and this collection has none".to_owned(),
+    })?;
+    let options = LineOptions { name: name.to_owned(), n_coordinates: points, noise_variance, ..LineOptions::default() };
+    Ok(manufacture_lines(labels, &options, seed)?)
+}

@@ -1,0 +1,208 @@
+//! What a trained model makes of a split: the ELBO, clusters from all modalities and from each alone, and the scores where labels exist.
+
+use crate::model::{Head, Model};
+use crate::observe::LossRecord;
+use crate::randomness::{Purpose, generator};
+use crate::train::{LossSums, Step};
+use crate::{Error, Result};
+use ndarray::{Array1, Array2, Array3, ArrayView2, Axis, s};
+use pima_core::{
+    ClusterAccuracy, ClusterPosterior, ari, most_probable, nmi, unsupervised_accuracy,
+};
+use pima_data::{Batch, Batches, Dataset};
+use pima_nets::{Mode, tensor_from_f64, to_array2};
+use std::collections::BTreeMap;
+use tch::no_grad;
+
+/// Rows encoded together.
+const ROWS: usize = 512;
+
+/// One split seen by a model.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    /// Samples.
+    pub n: usize,
+    /// Loss and terms at one draw of z per sample.
+    pub loss: LossRecord,
+    /// Mean (D,l) and log-variance (D,l) of the fused posterior.
+    pub latent_mean: Array2<f64>,
+    /// Log-variance (D,l) of the fused posterior.
+    pub latent_logvar: Array2<f64>,
+    /// p(c|z) at the posterior's mean (D,N), 2023 eq. 14.
+    pub responsibilities: Array2<f64>,
+    /// The most probable cluster of each sample.
+    pub clusters: Array1<usize>,
+    /// The same from one modality alone, by name; samples without it are `None`.
+    pub alone: BTreeMap<String, AloneEvaluation>,
+    /// Root mean square error of each modality's reconstruction at the posterior's mean, in its own units.
+    pub rmse: BTreeMap<String, f64>,
+    /// Scores against the labels, where they exist.
+    pub scores: Option<Scores>,
+}
+
+/// A split seen through one modality.
+#[derive(Debug, Clone)]
+pub struct AloneEvaluation {
+    /// Means of the modality's own posterior (D,l); NaN for samples without it.
+    pub latent_mean: Array2<f64>,
+    /// The most probable cluster, `None` for samples without it.
+    pub clusters: Vec<Option<usize>>,
+    /// Unsupervised accuracy over the samples that have it.
+    pub accuracy: Option<f64>,
+}
+
+/// Scores of a clustering against labels; for reporting only.
+#[derive(Debug, Clone)]
+pub struct Scores {
+    /// Unsupervised accuracy (2023, eq. 19), the assignment behind it and the confusion matrix.
+    pub accuracy: ClusterAccuracy,
+    /// Normalised mutual information.
+    pub nmi: f64,
+    /// Adjusted Rand index.
+    pub ari: f64,
+}
+
+/// Evaluates `rows` of a dataset.
+///
+/// # Errors
+/// When the dataset does not have the model's modalities, or a term of the loss is not finite.
+pub fn evaluate(model: &Model, dataset: &Dataset, rows: &[usize], posterior: ClusterPosterior, seed: u64) -> Result<Evaluation> {
+    let (n, n_latent, n_modalities) = (rows.len(), model.prior.n_latent(), model.modalities.len());
+    let batches = Batches::new(dataset, &model.normalisations)?;
+    let (mut batch, mut step, mut sums) = (Batch::default(), Step::default(), LossSums::default());
+    let mut mean = Array2::zeros((n, n_latent));
+    let mut logvar = Array2::zeros((n, n_latent));
+    let mut alone_mean = Array3::from_elem((n_modalities, n, n_latent), f64::NAN);
+    let mut squares = vec![(0.0, 0.0); n_modalities];
+    no_grad(|| {
+        for (k, chunk) in rows.chunks(ROWS).enumerate() {
+            batches.gather(chunk, &mut batch)?;
+            let eps = crate::train::standard_normal(chunk.len(), n_latent, &mut generator(seed, Purpose::Evaluation, 0, k));
+            let at = crate::train::At { epoch: 0, batch: k + 1 };
+            let weight = batch.weight().to_owned();
+            let forward = step.forward(model, &batch, weight.view(), eps.view(), posterior, Mode::Evaluate, true, at)?;
+            step.add_loss(model, &batch, &forward, &mut sums)?;
+            let range = k * ROWS..k * ROWS + chunk.len();
+            mean.slice_mut(s![range.clone(), ..]).assign(&step.workspace.fused_mean());
+            logvar.slice_mut(s![range.clone(), ..]).assign(&step.workspace.fused_logvar());
+            for m in 0..n_modalities {
+                for (b, row) in range.clone().enumerate().filter(|(b, _)| weight[[m, *b]] != 0.0) {
+                    alone_mean.slice_mut(s![m, row, ..]).assign(&forward.encodings().mean.slice(s![m, b, ..]));
+                }
+            }
+            add_squares(model, &batch, step.workspace.fused_mean(), &mut squares)?;
+        }
+        Ok::<_, Error>(())
+    })?;
+    let mut responsibilities = Array2::zeros((n, model.prior.n_clusters()));
+    model.prior.responsibilities(mean.view(), responsibilities.view_mut())?;
+    let clusters = most_probable(responsibilities.view());
+    let labels: Option<Vec<usize>> = dataset.labels().map(|labels| rows.iter().map(|&row| labels.values()[row]).collect());
+    let n_labels = dataset.labels().map_or(0, pima_data::Labels::n_labels);
+    let scores = labels.as_deref().filter(|l| !l.is_empty()).map(|l| scores(l, clusters.as_slice().unwrap_or(&[]), n_labels, model.prior.n_clusters()));
+    let scores = scores.transpose()?;
+    let mut alone = BTreeMap::new();
+    for (m, modality) in model.modalities.iter().enumerate() {
+        let view = alone_mean.index_axis(Axis(0), m);
+        alone.insert(modality.name.clone(), alone_evaluation(model, view, labels.as_deref(), n_labels)?);
+    }
+    let names = model.modality_names().map(str::to_owned);
+    let rmse = names.zip(&squares).filter(|(_, (_, n))| *n > 0.0).map(|(name, (sum, n))| (name, (sum / n).sqrt())).collect();
+    let mut loss = sums.record(model);
+    loss.accuracy = scores.as_ref().map(|s| s.accuracy.accuracy);
+    Ok(Evaluation { n, loss, latent_mean: mean, latent_logvar: logvar, responsibilities, clusters, alone, rmse, scores })
+}
+
+fn scores(labels: &[usize], clusters: &[usize], n_labels: usize, n_clusters: usize) -> Result<Scores> {
+    Ok(Scores {
+        accuracy: unsupervised_accuracy(labels, clusters, n_labels, n_clusters)?,
+        nmi: nmi(labels, clusters, n_labels, n_clusters)?,
+        ari: ari(labels, clusters, n_labels, n_clusters)?,
+    })
+}
+
+fn alone_evaluation(model: &Model, mean: ArrayView2<'_, f64>, labels: Option<&[usize]>, n_labels: usize) -> Result<AloneEvaluation> {
+    let has: Vec<usize> = (0..mean.nrows()).filter(|&row| !mean[[row, 0]].is_nan()).collect();
+    let seen = mean.select(Axis(0), &has);
+    let assigned = if has.is_empty() { Array1::zeros(0) } else { model.prior.assign(seen.view())? };
+    let mut clusters = vec![None; mean.nrows()];
+    has.iter().zip(&assigned).for_each(|(&row, &cluster)| clusters[row] = Some(cluster));
+    let accuracy = labels.filter(|_| !has.is_empty()).map(|labels| {
+        let labels: Vec<usize> = has.iter().map(|&row| labels[row]).collect();
+        unsupervised_accuracy(&labels, assigned.as_slice().unwrap_or(&[]), n_labels, model.prior.n_clusters())
+    });
+    Ok(AloneEvaluation { latent_mean: mean.to_owned(), clusters, accuracy: accuracy.transpose()?.map(|a| a.accuracy) })
+}
+
+/// Adds squared errors in physical units, and their number, per modality.
+fn add_squares(model: &Model, batch: &Batch, mean: ArrayView2<'_, f64>, squares: &mut [(f64, f64)]) -> Result<()> {
+    let mut responsibilities = Array2::zeros((mean.nrows(), model.prior.n_clusters()));
+    model.prior.responsibilities(mean, responsibilities.view_mut())?;
+    let weight = batch.weight();
+    for (m, (sum, count)) in squares.iter_mut().enumerate() {
+        let decoded = model.decode(m, mean, responsibilities.view())?;
+        let normalisation = &model.normalisations[m];
+        for (b, (x, e)) in batch.values(m).outer_iter().zip(decoded.outer_iter()).enumerate() {
+            if weight[[m, b]] == 0.0 {
+                continue;
+            }
+            *count += x.len() as f64;
+            *sum += x.iter().zip(e).enumerate().map(|(j, (&x, &e))| ((f64::from(x) - e) * normalisation.scale(j)).powi(2)).sum::<f64>();
+        }
+    }
+    Ok(())
+}
+
+/// Means and variances (D,l) of the fused posteriors of `rows`, from all modalities that each has.
+pub(crate) fn fused_posteriors(model: &Model, dataset: &Dataset, rows: &[usize]) -> Result<(Array2<f64>, Array2<f64>)> {
+    let n_latent = model.prior.n_latent();
+    let batches = Batches::new(dataset, &model.normalisations)?;
+    let mut batch = Batch::default();
+    let mut mean = Array2::zeros((rows.len(), n_latent));
+    let mut logvar = Array2::zeros((rows.len(), n_latent));
+    no_grad(|| {
+        for (k, chunk) in rows.chunks(ROWS).enumerate() {
+            batches.gather(chunk, &mut batch)?;
+            let weight = batch.weight().to_owned();
+            let encodings = model.encode(&batch, weight.view(), Mode::Evaluate)?;
+            let range = k * ROWS..k * ROWS + chunk.len();
+            let (mean, logvar) = (mean.slice_mut(s![range.clone(), ..]), logvar.slice_mut(s![range, ..]));
+            pima_core::product_of_experts(encodings.mean.view(), encodings.logvar.view(), weight.view(), mean, logvar)?;
+        }
+        Ok::<_, Error>(())
+    })?;
+    logvar.mapv_inplace(f64::exp);
+    Ok((mean, logvar))
+}
+
+impl Model {
+    /// Modality `m` decoded at `z` (B,l), averaged over the clusters with weights `responsibilities` (B,N) where decoders depend on them; (B,d), normalised.
+    pub(crate) fn decode(&self, m: usize, z: ArrayView2<'_, f64>, responsibilities: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        match &self.modalities[m].head {
+            Head::Expert(expert) => Ok(responsibilities.dot(&expert.normalised().mapv(f64::from))),
+            Head::Networks(decoders) => no_grad(|| {
+                let z = tensor_from_f64(z, self.parameters.device())?;
+                let mut outputs = decoders.iter().map(|decoder| Ok::<_, Error>(to_array2(&decoder.forward(&self.parameters, &z))?));
+                if decoders.len() == 1 {
+                    return outputs.next().expect("one decoder");
+                }
+                let mut mean = Array2::zeros((responsibilities.nrows(), self.modalities[m].shape.size()));
+                for (output, g) in outputs.zip(responsibilities.columns()) {
+                    mean += &(output? * &g.insert_axis(Axis(1)));
+                }
+                Ok(mean)
+            }),
+        }
+    }
+
+    /// Modality `m` decoded at every cluster's centre, (N,d), in the modality's own units.
+    ///
+    /// # Errors
+    /// When libtorch fails.
+    pub fn decoded_centres(&self, m: usize) -> Result<Array2<f64>> {
+        let n = self.prior.n_clusters();
+        let mut decoded = self.decode(m, self.prior.mean(), Array2::eye(n).view())?;
+        self.normalisations[m].invert(decoded.view_mut());
+        Ok(decoded)
+    }
+}

@@ -1,0 +1,227 @@
+//! A model: encoders, decoders, experts, the mixture prior and the normalisations, assembled from a config.
+
+use crate::config::{DecoderVariance, ExperimentConfig, ExpertConfig, ModalityConfig};
+use crate::expert::ExpertDecoder;
+use crate::randomness::{Purpose, generator};
+use crate::{Error, Result};
+use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2};
+use pima_core::{Expert, MixturePrior, ModalityShape};
+use pima_data::{Batch, Dataset, Normalisation, Split};
+use pima_experts::{CurveUnits, LinearExpert};
+use pima_nets::{Decoder, Encoder, Mode, ParameterBuilder, Parameters, tensor_from_f32, to_array2};
+use rand::Rng;
+use rand_distr::StandardNormal;
+use tch::{Device, Kind, Tensor};
+
+/// How a modality is decoded.
+#[derive(Debug)]
+pub(crate) enum Head {
+    /// One network for all clusters, or one per cluster.
+    Networks(Vec<Decoder>),
+    /// A physical model, per cluster.
+    Expert(ExpertDecoder),
+}
+
+/// One modality of a model.
+#[derive(Debug)]
+pub(crate) struct ModalityModel {
+    pub(crate) name: String,
+    pub(crate) shape: ModalityShape,
+    pub(crate) units: String,
+    /// lambda_m.
+    pub(crate) weight: f64,
+    pub(crate) encoder: Encoder,
+    pub(crate) head: Head,
+    /// Variance of the decoded Gaussian, normalised units.
+    pub(crate) variance: f64,
+    pub(crate) variance_config: DecoderVariance,
+}
+
+/// A physics-informed multimodal autoencoder.
+#[derive(Debug)]
+pub struct Model {
+    pub(crate) parameters: Parameters,
+    pub(crate) modalities: Vec<ModalityModel>,
+    pub(crate) normalisations: Vec<Normalisation>,
+    pub(crate) prior: MixturePrior,
+}
+
+/// What the encoders made of a batch.
+pub(crate) struct Encodings {
+    /// (M,B,l); zero where a modality does not take part.
+    pub(crate) mean: Array3<f64>,
+    pub(crate) logvar: Array3<f64>,
+    /// Per modality the rows that were encoded (`None`: all) and the output tensors of those rows.
+    pub(crate) outputs: Vec<Option<(Option<Tensor>, Tensor, Tensor)>>,
+}
+
+impl Model {
+    /// Builds a model for a dataset whose modalities are those of the config, in its order; normalisations are fitted on the split's training rows.
+    ///
+    /// # Errors
+    /// When a network cannot take its modality's shape, or an expert its axis.
+    pub fn new(config: &ExperimentConfig, dataset: &Dataset, split: &Split, device: Device, seed: u64) -> Result<Self> {
+        let mut rng = generator(seed, Purpose::Weights, 0, 0);
+        let mut build = ParameterBuilder::new();
+        let (n_clusters, n_latent) = (config.model.clusters, config.model.latent);
+        let largest = dataset.modalities().iter().map(pima_data::ModalityData::size).max().unwrap_or(1);
+        let mut modalities = Vec::new();
+        let mut normalisations = Vec::new();
+        for (settings, data) in config.modalities.iter().zip(dataset.modalities()) {
+            debug_assert_eq!(settings.name, data.name());
+            let normalisation = Normalisation::fit(settings.normalise, data, &split.train)?;
+            let encoder = Encoder::new(data.name(), &settings.encoder, data.shape(), n_latent, &mut build, &mut rng)?;
+            let head = head(settings, data, n_clusters, n_latent, &normalisation, &mut build, &mut rng)?;
+            modalities.push(ModalityModel {
+                name: data.name().to_owned(),
+                shape: data.shape(),
+                units: data.units().to_owned(),
+                weight: settings.weight.unwrap_or(largest as f64 / data.size() as f64),
+                encoder,
+                head,
+                variance: match settings.variance {
+                    DecoderVariance::Fixed(v) => v,
+                    DecoderVariance::Learned { .. } => 1.0,
+                },
+                variance_config: settings.variance,
+            });
+            normalisations.push(normalisation);
+        }
+        let mean = Array2::from_shape_fn((n_clusters, n_latent), |_| rng.sample(StandardNormal));
+        let prior = MixturePrior::new(Array1::zeros(n_clusters), mean, Array2::ones((n_clusters, n_latent)))?;
+        Ok(Self { parameters: build.finish(device)?, modalities, normalisations, prior })
+    }
+
+    /// The mixture prior over the latent space.
+    pub fn prior(&self) -> &MixturePrior {
+        &self.prior
+    }
+
+    /// Number of trained network parameters.
+    pub fn n_parameters(&self) -> usize {
+        self.parameters.count()
+    }
+
+    /// Names of the modalities, in order.
+    pub fn modality_names(&self) -> impl Iterator<Item = &str> {
+        self.modalities.iter().map(|m| m.name.as_str())
+    }
+
+    /// Encodes the rows of `batch` whose `weight` (M,B) is not zero.
+    pub(crate) fn encode(&self, batch: &Batch, weight: ArrayView2<'_, f64>, mode: Mode) -> Result<Encodings> {
+        let n_latent = self.prior.n_latent();
+        let shape = (self.modalities.len(), batch.len(), n_latent);
+        let (mut mean, mut logvar) = (Array3::zeros(shape), Array3::zeros(shape));
+        let mut outputs = Vec::with_capacity(shape.0);
+        for (m, modality) in self.modalities.iter().enumerate() {
+            let size = modality.shape.size();
+            let rows: Vec<usize> = (0..batch.len()).filter(|&b| weight[[m, b]] != 0.0).collect();
+            if rows.is_empty() {
+                outputs.push(None);
+                continue;
+            }
+            let device = self.parameters.device();
+            let (input, index) = if rows.len() == batch.len() {
+                (tensor_from_f32(batch.slice(m), &[batch.len() as i64, size as i64], device)?, None)
+            } else {
+                let all = batch.slice(m);
+                let mut chosen = Vec::with_capacity(rows.len() * size);
+                rows.iter().for_each(|&b| chosen.extend_from_slice(&all[b * size..(b + 1) * size]));
+                let index: Vec<i64> = rows.iter().map(|&b| b as i64).collect();
+                let input = tensor_from_f32(&chosen, &[rows.len() as i64, size as i64], device)?;
+                (input, Some(Tensor::f_from_slice(&index)?.f_to(device)?))
+            };
+            let (mu, lv) = modality.encoder.forward(&self.parameters, &input, mode)?;
+            let (mu_values, lv_values) = (to_array2(&mu)?, to_array2(&lv)?);
+            for (i, &b) in rows.iter().enumerate() {
+                mean.slice_mut(ndarray::s![m, b, ..]).assign(&mu_values.row(i));
+                logvar.slice_mut(ndarray::s![m, b, ..]).assign(&lv_values.row(i));
+            }
+            outputs.push(Some((index, mu, lv)));
+        }
+        Ok(Encodings { mean, logvar, outputs })
+    }
+
+    /// Whether any modality's reconstruction depends on the cluster.
+    pub(crate) fn depends_on_cluster(&self) -> bool {
+        self.modalities.iter().any(|m| match &m.head {
+            Head::Expert(_) => true,
+            Head::Networks(decoders) => decoders.len() > 1,
+        })
+    }
+
+    /// Reconstruction of modality `m` by its networks, `lambda sum_j [log v + (x_j - xhat_j)^2 / v]`, (B, 1 or N), zero for absent rows; `None` for an expert.
+    pub(crate) fn network_reconstruction(&self, m: usize, z: &Tensor, batch: &Batch) -> Result<Option<Tensor>> {
+        let modality = &self.modalities[m];
+        let Head::Networks(decoders) = &modality.head else { return Ok(None) };
+        let (rows, size) = (batch.len() as i64, modality.shape.size() as i64);
+        let device = self.parameters.device();
+        let target = tensor_from_f32(batch.slice(m), &[rows, size], device)?;
+        let constant = size as f64 * modality.variance.ln();
+        let columns: Vec<Tensor> = decoders
+            .iter()
+            .map(|decoder| {
+                let output = decoder.forward(&self.parameters, z);
+                let square = (&output - &target).square().sum_dim_intlist([1i64].as_slice(), true, Kind::Float);
+                (square / modality.variance + constant) * modality.weight
+            })
+            .collect();
+        let mut all = if columns.len() == 1 { columns.into_iter().next().expect("one column") } else { Tensor::f_cat(&columns, 1)? };
+        let weight = batch.weight();
+        let present = weight.row(m);
+        if present.iter().any(|&p| p == 0.0) {
+            let mask: Vec<f32> = present.iter().map(|&p| p as f32).collect();
+            all *= tensor_from_f32(&mask, &[rows, 1], device)?;
+        }
+        Ok(Some(all))
+    }
+
+    /// Parameters of all decoders.
+    pub(crate) fn decoder_ids(&self) -> Vec<usize> {
+        let networks = self.modalities.iter().filter_map(|m| match &m.head {
+            Head::Networks(decoders) => Some(decoders),
+            Head::Expert(_) => None,
+        });
+        networks.flatten().flat_map(|d| d.parameter_ids().iter().copied()).collect()
+    }
+
+    /// Experts with their modality's index.
+    pub(crate) fn experts(&self) -> impl Iterator<Item = (usize, &ExpertDecoder)> {
+        self.modalities.iter().enumerate().filter_map(|(m, modality)| match &modality.head {
+            Head::Expert(expert) => Some((m, expert)),
+            Head::Networks(_) => None,
+        })
+    }
+
+    pub(crate) fn expert_mut(&mut self, m: usize) -> Option<(&mut ExpertDecoder, &Normalisation, &str)> {
+        let modality = &mut self.modalities[m];
+        match &mut modality.head {
+            Head::Expert(expert) => Some((expert, &self.normalisations[m], modality.name.as_str())),
+            Head::Networks(_) => None,
+        }
+    }
+}
+
+fn head(
+    settings: &ModalityConfig, data: &pima_data::ModalityData, n_clusters: usize, n_latent: usize, normalisation: &Normalisation,
+    build: &mut ParameterBuilder, rng: &mut impl Rng,
+) -> Result<Head> {
+    if let Some(config) = &settings.decoder {
+        let count = if settings.decoder_per_cluster { n_clusters } else { 1 };
+        let decoders = (0..count).map(|c| {
+            let name = if count == 1 { data.name().to_owned() } else { format!("{}.{c}", data.name()) };
+            Decoder::new(&name, config, data.shape(), n_latent, build, rng)
+        });
+        return Ok(Head::Networks(decoders.collect::<Result<_, _>>()?));
+    }
+    let fail = |problem: &str| Error::Modality { modality: data.name().to_owned(), problem: problem.to_owned() };
+    let Some(ExpertConfig::Linear { basis }) = &settings.expert else {
+        return Err(fail("has neither a decoder nor an expert"));
+    };
+    let axis = data.axis().ok_or_else(|| fail("an expert needs the axis its curve was measured along, and this modality has none"))?;
+    let units = CurveUnits { axis: axis.units.clone(), value: data.units().to_owned() };
+    let expert = LinearExpert::new(basis, ArrayView1::from(&axis.points), &units)
+        .map_err(|source| Error::Expert { modality: data.name().to_owned(), source })?;
+    let theta = Array2::from_shape_fn((n_clusters, expert.n_parameters()), |_| rng.sample(StandardNormal));
+    Ok(Head::Expert(ExpertDecoder::new(Box::new(expert), theta, normalisation)))
+}

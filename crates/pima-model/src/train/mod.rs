@@ -1,0 +1,17 @@
+//! Training: streaming EM around Adam (2023, Algorithm 1), and the recipes' starts.
+
+// Adam on the few f64 parameters that are not network weights.
+mod small_adam;
+// Where a run starts: experts in data space, a mixture in latent space, centres placed apart.
+mod start;
+// One batch: forward, the loss in pima-core, backward.
+mod step;
+// The mixture's and the experts' M-steps.
+mod em;
+// Epochs, validation, checkpoints.
+mod trainer;
+
+pub(crate) use small_adam::SmallAdam;
+pub(crate) use em::standard_normal;
+pub(crate) use step::{At, LossSums, Step};
+pub use trainer::{TrainOptions, TrainOutcome, load_model, train};

@@ -1,0 +1,376 @@
+//! Epochs, validation, checkpoints.
+
+use super::em::{EmSums, em_pass, standard_normal};
+use super::start::{start_from_experts, start_from_latent};
+use super::step::{At, LossSums, Step};
+use super::SmallAdam;
+use crate::checkpoint::{self, Progress};
+use crate::config::{DecoderVariance, EmWhen, ExperimentConfig, Schedule};
+use crate::evaluate::evaluate;
+use crate::model::Model;
+use crate::observe::{EpochRecord, Event, Observe, Phase};
+use crate::randomness::{Purpose, generator};
+use crate::{Error, Result};
+use ndarray::{Array1, Array2};
+use pima_core::{ClusterPosterior, MixturePrior};
+use pima_data::{Batch, Batches, Dataset, Split, shuffle};
+use pima_nets::{Adam, Mode};
+use rand::Rng;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+use tch::Device;
+
+/// Smallest learned decoder variance, in normalised units.
+const VARIANCE_FLOOR: f64 = 1e-6;
+
+/// What a run needs beside its config and data.
+#[derive(Debug, Clone)]
+pub struct TrainOptions {
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Where the networks run.
+    pub device: Device,
+    /// Folder for `last.safetensors` and `best.safetensors`; it must exist. `None`: no checkpoints.
+    pub checkpoints: Option<PathBuf>,
+    /// Go on from `last.safetensors` where there is one.
+    pub resume: bool,
+    /// Set from elsewhere (a signal handler) to stop after the batch under way, with a checkpoint.
+    pub stop: Option<Arc<AtomicBool>>,
+}
+
+/// A finished run.
+#[derive(Debug)]
+pub struct TrainOutcome {
+    /// The model of the best epoch by validation loss.
+    pub model: Model,
+    /// Epochs run, warm-up included.
+    pub epochs: usize,
+    /// The epoch the model is from.
+    pub best_epoch: usize,
+    /// Seconds of training over all resumptions.
+    pub seconds: f64,
+}
+
+/// Trains a model on the split's training rows, choosing the epoch by the validation loss (the last epoch where there are no validation rows).
+///
+/// # Errors
+/// [`Error::NotFinite`] when a term of the loss stops being finite, [`Error::Stopped`] when asked to stop, and whatever the data, the networks or the
+/// file system refuse. The last checkpoint stays good in every case.
+pub fn train(
+    config: &ExperimentConfig, dataset: &Dataset, split: &Split, options: &TrainOptions, observer: &mut dyn Observe,
+) -> Result<TrainOutcome> {
+    let model = Model::new(config, dataset, split, options.device, options.seed)?;
+    let adam = Adam::new(&model.parameters, config.training.adam);
+    let mut trainer = Trainer {
+        config,
+        dataset,
+        split,
+        options,
+        model,
+        adam,
+        small: SmallAdam::default(),
+        step: Step::default(),
+        progress: Progress::default(),
+        since_checkpoint: Instant::now(),
+    };
+    trainer.run(observer)
+}
+
+struct Trainer<'a> {
+    config: &'a ExperimentConfig,
+    dataset: &'a Dataset,
+    split: &'a Split,
+    options: &'a TrainOptions,
+    model: Model,
+    adam: Adam,
+    small: SmallAdam,
+    step: Step,
+    progress: Progress,
+    since_checkpoint: Instant,
+}
+
+impl Trainer<'_> {
+    fn run(&mut self, observer: &mut dyn Observe) -> Result<TrainOutcome> {
+        let resumed = self.resume()?;
+        let n_epochs = self.n_warmup() + self.config.training.epochs;
+        observer.event(&Event::Started { n_epochs, done: self.progress.epochs, n_batches: self.n_batches() });
+        if !resumed {
+            self.start(observer)?;
+        }
+        while self.progress.epochs < n_epochs && !self.progress.finished {
+            self.epoch(observer)?;
+        }
+        self.progress.finished = true;
+        self.save("last", observer)?;
+        let (epochs, seconds) = (self.progress.epochs, self.progress.seconds);
+        let best_epoch = self.progress.best.map_or(epochs, |(epoch, _)| epoch);
+        let mut model = self.fresh_model()?;
+        let best = self.options.checkpoints.as_ref().map(|folder| folder.join("best.safetensors"));
+        match best.filter(|file| best_epoch != epochs && file.is_file()) {
+            Some(file) => drop(checkpoint::load(&file, &mut model, None, &mut SmallAdam::default())?),
+            None => std::mem::swap(&mut model, &mut self.model),
+        }
+        Ok(TrainOutcome { model, epochs, best_epoch, seconds })
+    }
+
+    fn fresh_model(&self) -> Result<Model> {
+        Model::new(self.config, self.dataset, self.split, self.options.device, self.options.seed)
+    }
+
+    fn has_expert(&self) -> bool {
+        self.model.experts().next().is_some()
+    }
+
+    /// A warm-up is for models without an expert; with one, the data say where the clusters are.
+    fn n_warmup(&self) -> usize {
+        let start = &self.config.training.start;
+        if start.from_data && !self.has_expert() { start.warmup_epochs } else { 0 }
+    }
+
+    fn n_batches(&self) -> usize {
+        self.split.train.len().div_ceil(self.config.training.batch_size)
+    }
+
+    fn resume(&mut self) -> Result<bool> {
+        let Some(file) = self.options.checkpoints.as_ref().map(|folder| folder.join("last.safetensors")) else { return Ok(false) };
+        if !self.options.resume || !file.is_file() {
+            return Ok(false);
+        }
+        let (progress, seed) = checkpoint::load(&file, &mut self.model, Some(&mut self.adam), &mut self.small)?;
+        if seed != self.options.seed {
+            let problem = format!("was made with seed {seed}, not {}: resume with the run's own seed", self.options.seed);
+            return Err(Error::Checkpoint { file, problem });
+        }
+        self.progress = progress;
+        Ok(true)
+    }
+
+    fn start(&mut self, observer: &mut dyn Observe) -> Result<()> {
+        let training = &self.config.training;
+        if training.start.from_data {
+            let note = start_from_experts(&mut self.model, self.dataset, &self.split.train, training, self.options.seed)?;
+            match note {
+                Some(note) => observer.event(&Event::Note(&note)),
+                None => self.level_prior()?,
+            }
+        }
+        Ok(())
+    }
+
+    /// All clusters alike: the loss is then that of a single Gaussian, whatever the number of decoders.
+    fn level_prior(&mut self) -> Result<()> {
+        let shape = (self.model.prior.n_clusters(), self.model.prior.n_latent());
+        self.model.prior = MixturePrior::new(Array1::zeros(shape.0), Array2::zeros(shape), Array2::ones(shape))?;
+        Ok(())
+    }
+
+    fn epoch(&mut self, observer: &mut dyn Observe) -> Result<()> {
+        let begun = Instant::now();
+        let seconds_before = self.progress.epoch_seconds;
+        let config = &self.config.training;
+        let epoch = self.progress.epochs + 1;
+        let n_warmup = self.n_warmup();
+        let phase = if epoch <= n_warmup { Phase::Warmup } else { Phase::Joint };
+        let joint_epoch = epoch.saturating_sub(n_warmup);
+        if joint_epoch == 1 && self.progress.batches == 0 {
+            self.begin_joint(epoch, observer)?;
+        }
+        self.batches(epoch, phase, observer, begun)?;
+        // Before the next epoch's Adam updates, as in Algorithm 1; done here so that the model that is validated and kept has it too.
+        if phase == Phase::Joint && config.em.when == EmWhen::Epoch {
+            let sums = em_pass(&self.model, self.dataset, &self.split.train, config, &mut self.step, self.options.seed, epoch)?;
+            let hold = self.held(joint_epoch);
+            sums.maximise(&mut self.model, config, hold)?;
+        }
+        self.learn_variances(joint_epoch);
+        let train = self.progress.sums.record(&self.model);
+        let validation = if self.split.validation.is_empty() {
+            None
+        } else {
+            Some(evaluate(&self.model, self.dataset, &self.split.validation, config.posterior, self.options.seed)?.loss)
+        };
+        let best = phase == Phase::Joint && self.is_best(validation.as_ref().map_or(f64::NEG_INFINITY, |v| v.loss));
+        let seconds = seconds_before + begun.elapsed().as_secs_f64();
+        let record = EpochRecord {
+            epoch,
+            phase,
+            seconds,
+            train,
+            validation,
+            learning_rate: self.learning_rate(epoch, self.n_batches()),
+            gradient_norm: self.progress.gradient_norms / self.n_batches() as f64,
+            best,
+        };
+        self.progress.epochs = epoch;
+        self.progress.batches = 0;
+        self.progress.sums = LossSums::default();
+        self.progress.gradient_norms = 0.0;
+        self.progress.seconds += seconds;
+        self.progress.epoch_seconds = 0.0;
+        if best {
+            self.progress.best = Some((epoch, record.validation.as_ref().map_or(record.train.loss, |v| v.loss)));
+            self.save("best", observer)?;
+        }
+        observer.event(&Event::Epoch(&record));
+        let since = epoch - self.progress.best.map_or(n_warmup, |(best, _)| best).min(epoch);
+        if config.patience.is_some_and(|patience| phase == Phase::Joint && since >= patience) {
+            observer.event(&Event::Note(&format!("no better validation loss for {since} epochs: stopping")));
+            self.progress.finished = true;
+        }
+        self.save("last", observer)
+    }
+
+    fn begin_joint(&mut self, epoch: usize, observer: &mut dyn Observe) -> Result<()> {
+        let (config, seed) = (&self.config.training, self.options.seed);
+        if !config.start.from_data {
+            // Algorithm 1 opens with an EM update.
+            let sums = em_pass(&self.model, self.dataset, &self.split.train, config, &mut self.step, seed, epoch - 1)?;
+            return sums.maximise(&mut self.model, config, false);
+        }
+        if !self.has_expert() {
+            let rows = &self.split.train;
+            let note = start_from_latent(&mut self.model, self.dataset, rows, config, &mut self.step, seed, epoch - 1)?;
+            observer.event(&Event::Note(&note));
+        }
+        Ok(())
+    }
+
+    /// Centres that were placed are held for the first epochs; centres that were fitted are not.
+    fn held(&self, joint_epoch: usize) -> bool {
+        let start = &self.config.training.start;
+        start.from_data && self.has_expert() && joint_epoch < start.hold_epochs
+    }
+
+    fn batches(&mut self, epoch: usize, phase: Phase, observer: &mut dyn Observe, begun: Instant) -> Result<()> {
+        let config = &self.config.training;
+        let seed = self.options.seed;
+        let mut order = self.split.train.clone();
+        shuffle(&mut order, &mut generator(seed, Purpose::Shuffle, epoch, 0));
+        let mut batch = Batch::default();
+        let mut em = EmSums::new(&self.model);
+        let n_latent = self.model.prior.n_latent();
+        let joint = phase == Phase::Joint;
+        let seconds_before = self.progress.epoch_seconds;
+        for (k, rows) in order.chunks(config.batch_size).enumerate().skip(self.progress.batches) {
+            Batches::new(self.dataset, &self.model.normalisations)?.gather(rows, &mut batch)?;
+            let mut rng = generator(seed, Purpose::Batch, epoch, k);
+            let eps = standard_normal(rows.len(), n_latent, &mut rng);
+            let weight = keep_modalities(&batch, config.modality_keep, &mut rng);
+            let at = At { epoch, batch: k + 1 };
+            let forward =
+                self.step.forward(&self.model, &batch, weight.view(), eps.view(), config.posterior, Mode::Train, true, at)?;
+            self.step.add_loss(&self.model, &batch, &forward, &mut self.progress.sums)?;
+            if let EmWhen::Batches(_) = config.em.when {
+                em.add(&self.step, &batch)?;
+            }
+            let rate = self.learning_rate(epoch, k);
+            let norm = self.step.backward(
+                &mut self.model, &batch, forward, config, rate, joint, &mut self.adam, &mut self.small, at,
+            )?;
+            self.progress.gradient_norms += norm;
+            self.progress.batches = k + 1;
+            let mut between_em_updates = false;
+            if let EmWhen::Batches(every) = config.em.when {
+                between_em_updates = (k + 1) % every != 0;
+                if joint && !between_em_updates {
+                    let hold = self.held(epoch - self.n_warmup());
+                    em.maximise(&mut self.model, config, hold)?;
+                    em = EmSums::new(&self.model);
+                }
+            }
+            observer.event(&Event::Batch { epoch, batch: k + 1, so_far: &self.progress.sums.record(&self.model) });
+            self.progress.epoch_seconds = seconds_before + begun.elapsed().as_secs_f64();
+            let stop = self.options.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed));
+            let due = self.since_checkpoint.elapsed().as_secs_f64() > config.checkpoint_minutes * 60.0;
+            // Sums between two M-steps are not stored, so the state is complete only right after one.
+            if (due || stop) && !between_em_updates && k + 1 < self.n_batches() {
+                self.save("last", observer)?;
+                if stop {
+                    return Err(Error::Stopped { epoch });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn learning_rate(&self, epoch: usize, batch: usize) -> f64 {
+        let config = &self.config.training;
+        match config.schedule {
+            Schedule::Constant => config.learning_rate,
+            Schedule::Cosine { final_fraction } => {
+                let total = (self.n_warmup() + config.epochs) * self.n_batches();
+                let done = (epoch - 1) * self.n_batches() + batch;
+                let half = 0.5 * (1.0 + (std::f64::consts::PI * done as f64 / total as f64).cos());
+                config.learning_rate * (final_fraction + (1.0 - final_fraction) * half)
+            }
+        }
+    }
+
+    /// The decoder variance's M-step, from the epoch's own reconstruction sums: R = lambda (d log v + SS / v) holds the squared error SS.
+    fn learn_variances(&mut self, joint_epoch: usize) {
+        for (m, modality) in self.model.modalities.iter_mut().enumerate() {
+            let DecoderVariance::Learned { from_epoch } = modality.variance_config else { continue };
+            if joint_epoch < from_epoch.max(1) {
+                continue;
+            }
+            if let Some(mean) = self.progress.sums.reconstruction(m) {
+                let v = modality.variance;
+                let square = (mean / modality.weight - modality.shape.size() as f64 * v.ln()) * v;
+                modality.variance = (square / modality.shape.size() as f64).max(VARIANCE_FLOOR);
+            }
+        }
+    }
+
+    fn is_best(&self, loss: f64) -> bool {
+        self.progress.best.is_none_or(|(_, best)| loss <= best)
+    }
+
+    fn save(&mut self, name: &str, observer: &mut dyn Observe) -> Result<()> {
+        let Some(folder) = &self.options.checkpoints else { return Ok(()) };
+        let file = folder.join(format!("{name}.safetensors"));
+        checkpoint::save(&file, &self.model, &self.adam, &self.small, &self.progress, self.options.seed)?;
+        self.since_checkpoint = Instant::now();
+        observer.event(&Event::Checkpoint(&file));
+        Ok(())
+    }
+}
+
+/// Fusion weights (M,B): the presence mask with each modality kept with probability `keep`; where all would drop out, one of the present ones stays.
+fn keep_modalities(batch: &Batch, keep: f64, rng: &mut impl Rng) -> Array2<f64> {
+    let mut weight = batch.weight().to_owned();
+    if keep >= 1.0 {
+        return weight;
+    }
+    for mut sample in weight.columns_mut() {
+        let present: Vec<usize> = (0..sample.len()).filter(|&m| sample[m] != 0.0).collect();
+        for &m in &present {
+            sample[m] = f64::from(u8::from(rng.random_bool(keep)));
+        }
+        if sample.iter().all(|&w| w == 0.0) && !present.is_empty() {
+            sample[present[rng.random_range(0..present.len())]] = 1.0;
+        }
+    }
+    weight
+}
+
+/// Loads the model of a checkpoint for use without training.
+///
+/// # Errors
+/// When the file is damaged or belongs to another config.
+pub fn load_model(
+    file: &std::path::Path, config: &ExperimentConfig, dataset: &Dataset, split: &Split, device: Device, seed: u64,
+) -> Result<Model> {
+    let mut model = Model::new(config, dataset, split, device, seed)?;
+    checkpoint::load(file, &mut model, None, &mut SmallAdam::default())?;
+    Ok(model)
+}
+
+/// The cluster posterior a config trains with.
+impl ExperimentConfig {
+    /// The cluster posterior in the loss, as evaluation must use it too for its loss to be comparable.
+    pub fn posterior(&self) -> ClusterPosterior {
+        self.training.posterior
+    }
+}
