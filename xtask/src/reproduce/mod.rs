@@ -20,7 +20,7 @@ use gather::Failures;
 use launch::{Action, Launch};
 use report::Report;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use table::Experiment;
@@ -112,8 +112,9 @@ pub(crate) fn main(ws: &Workspace, mut args: Args) -> Result<ExitCode> {
             if INTERRUPTED.load(Ordering::SeqCst) {
                 break;
             }
-            println!("FAILED {name}: {error:#}");
-            failures.add(experiment, row, job.seed, format!("{error:#}"));
+            let why = without_root(&format!("{error:#}"), ws);
+            println!("FAILED {name}: {why}");
+            failures.add(experiment, row, job.seed, why);
         }
         report.write(&experiments, &options, &ready.data, &failures)?;
         if INTERRUPTED.load(Ordering::SeqCst) {
@@ -193,14 +194,14 @@ fn train(ws: &Workspace, ready: &Ready, pima: &Path, launch: &Launch, force: boo
     if action == Action::Resume {
         command.arg("--resume");
     }
-    println!("$ {}", typed(&command, ws));
+    println!("$ {}", without_root(&shown(&command), ws));
     run(ready.apply(&mut command))?;
     launch.ensure_finished()
 }
 
-/// The command, by the program's path in the checkout.
-fn typed(command: &Command, ws: &Workspace) -> String {
-    shown(command).replace(&format!("{}/", ws.root.display()), "")
+/// Paths in the checkout from its top, as a reader elsewhere has them too.
+fn without_root(text: &str, ws: &Workspace) -> String {
+    text.replace(&format!("{}/", ws.root.display()), "")
 }
 
 #[cfg(test)]

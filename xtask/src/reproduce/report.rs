@@ -186,7 +186,7 @@ fn headline(experiment: &ExperimentResults) -> String {
 
 /// The other quantities; the paper's number follows ours where it has one.
 fn other_quantities(experiment: &ExperimentResults, quantities: &[Quantity]) -> String {
-    let mut header = vec!["mean (sd)".to_owned()];
+    let mut header = vec!["ours: mean (sd)".to_owned()];
     header.extend(quantities.iter().map(|quantity| quantity.label.clone()));
     let cell = |row: &RowResults, quantity: &Quantity| {
         let decimals = quantity.decimals;
@@ -223,19 +223,34 @@ fn targets(experiment: &ExperimentResults) -> String {
     format!("\n{}", table(&header, &rows))
 }
 
+/// For each parameter a table with the labels across.
 fn experts(parameters: &[Parameter]) -> String {
     const DECIMALS: usize = 5;
-    let header = strings(&["parameter", "of", "truth", "paper", "identified", "± or sd", "error"]);
-    let rows = parameters.iter().map(|p| {
-        let unit = if p.unit.is_empty() { String::new() } else { format!(", {}", p.unit) };
-        let spread = p.identified.sd.or(p.standard_error);
-        let mut cells = vec![format!("{} {}{unit}", p.modality, p.parameter), p.of.clone()];
-        let error = p.truth.map(|truth| p.identified.mean - truth);
-        let values = [p.truth, p.paper, Some(p.identified.mean), spread, error];
-        cells.extend(values.map(|value| number(value, DECIMALS)));
-        cells
+    let mut names = parameters.iter().map(|p| (&p.modality, &p.parameter)).collect::<Vec<_>>();
+    names.dedup();
+    let tables = names.into_iter().map(|(modality, parameter)| {
+        let of = |p: &&Parameter| p.modality == *modality && p.parameter == *parameter;
+        let these = parameters.iter().filter(of).collect::<Vec<_>>();
+        let unit = these.first().map_or("", |p| p.unit.as_str());
+        let unit = if unit.is_empty() { String::new() } else { format!(", {unit}") };
+        let mut header = vec![format!("{modality} {parameter}{unit}")];
+        header.extend(these.iter().map(|p| p.of.clone()));
+        let line = |name: &str, value: &dyn Fn(&Parameter) -> Option<f64>| {
+            let values = these.iter().map(|p| number(value(p), DECIMALS)).collect::<Vec<_>>();
+            let empty = values.iter().all(String::is_empty);
+            (!empty).then(|| std::iter::once(name.to_owned()).chain(values).collect::<Vec<_>>())
+        };
+        let lines = [
+            line("truth", &|p| p.truth),
+            line("paper", &|p| p.paper),
+            line("identified", &|p| Some(p.identified.mean)),
+            line("standard deviation over seeds", &|p| p.identified.sd),
+            line("standard error", &|p| p.standard_error),
+            line("error", &|p| p.truth.map(|truth| p.identified.mean - truth)),
+        ];
+        table(&header, &lines.into_iter().flatten().collect::<Vec<_>>())
     });
-    table(&header, &rows.collect::<Vec<_>>())
+    tables.collect::<Vec<_>>().join("\n")
 }
 
 /// Every run with its command, and the plots of the first seed.

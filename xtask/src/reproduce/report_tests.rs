@@ -44,7 +44,12 @@ fn paper_and_ours_stand_beside_each_other() {
     assert_eq!(row, ["A", "99.00", "90.00 (5.00)", "85.00", "14.14", "75.00", "95.00", "2", "1"]);
     assert!(text.contains("mean >= 80") && text.contains("min >= 76"), "{text}");
     assert_eq!(text.matches(" not reached |").count(), 1, "{text}");
-    assert_eq!(line(&text, "line slope")[1..], ["label 0", "0.00000", "", "0.01000", "0.01414", "0.01000"]);
+    assert_eq!(line(&text, "line slope"), ["line slope", "label 0", "label 1"]);
+    assert_eq!(line(&text, "truth")[1..], ["0.00000", "1.00000"]);
+    assert_eq!(line(&text, "identified")[1..], ["0.01000", "1.02000"]);
+    assert_eq!(line(&text, "standard deviation over seeds")[1..], ["0.01414", "0.01414"]);
+    assert_eq!(line(&text, "error")[1..], ["0.01000", "0.02000"]);
+    assert!(!text.contains("| paper "), "lines without a number are left out");
     for part in [
         "procedural digits",
         "A CPU, 2 cores, 16 GiB",
