@@ -1,11 +1,16 @@
-//! The parts of the `pima` program that other programs and tests may use: run directories and the figures drawn from them.
+//! The parts of the `pima` program that other programs and tests may use: run directories and the figures drawn from
+//! them.
 
+// Figures of a run.
+mod plots;
 // Where a run keeps what, and how it is read and written.
 mod run_directory;
 // What a run was and how well it did.
 mod summary;
 
+pub use plots::{Drawing, draw, draw_all};
 pub use run_directory::{
-    Checkpoint, EpochRecord, Existing, LossTerms, MetricsRecord, ModalityPredictions, NewRun, Predictions, RunDirectory,
+    Checkpoint, EpochRecord, Existing, LossTerms, MetricsRecord, ModalityPredictions, NewRun, Predictions,
+    RunDirectory, RunRecord,
 };
 pub use summary::{ExpertCluster, ExpertSummary, ModalityAxes, SplitSummary, Splits, Summary};

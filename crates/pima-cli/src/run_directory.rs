@@ -10,7 +10,8 @@
 //! | `plots/` | at the end | figures, drawn from the files above alone |
 //! | `.pima-run` | at the start | nothing; marks the directory as a run and is locked by the process that writes to it |
 //!
-//! Every file but the growing `metrics.jsonl` is written beside, synced and renamed, so a reader finds it whole or not at all.
+//! Every file but the growing `metrics.jsonl` is written beside, synced and renamed, so a reader finds it whole or not
+//! at all.
 
 mod atomic;
 mod lifetime;
@@ -30,7 +31,7 @@ use serde::de::DeserializeOwned;
 use crate::summary::Summary;
 
 pub use lifetime::{Existing, NewRun};
-pub use metrics::{EpochRecord, LossTerms, MetricsRecord};
+pub use metrics::{EpochRecord, LossTerms, MetricsRecord, RunRecord};
 pub use predictions::{ModalityPredictions, Predictions};
 
 const CONFIG: &str = "config.toml";
@@ -94,8 +95,8 @@ impl RunDirectory {
     /// Starts a run in `root`, which is made along with its parents. See [`NewRun`] for what becomes of it on failure.
     ///
     /// # Errors
-    /// `root` already holds a run and `existing` is [`Existing::Refuse`]; `root` is no directory, or has files that look like a run's
-    /// but is not marked as one; another process is writing there.
+    /// `root` already holds a run and `existing` is [`Existing::Refuse`]; `root` is no directory, or has files that look
+    /// like a run's but is not marked as one; another process is writing there.
     pub fn create(root: impl Into<PathBuf>, existing: Existing) -> Result<NewRun> {
         NewRun::create(root.into(), existing)
     }
@@ -202,7 +203,8 @@ impl RunDirectory {
         metrics::read(&self.metrics_path())
     }
 
-    /// Drops the metrics of the epochs after `last_epoch`, so that a run continued from an older checkpoint logs none twice.
+    /// Drops the metrics of the epochs after `last_epoch`, so that a run continued from an older checkpoint logs none
+    /// twice.
     ///
     /// # Errors
     /// The file cannot be read or written; its absence is none.

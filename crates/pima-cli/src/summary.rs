@@ -1,7 +1,8 @@
 //! `summary.json`: what a run was and how well it did, one record for every reader (plots, reports, `xtask`).
 //!
-//! Keys that are not known here are kept in [`Summary::extra`] at the top level and skipped elsewhere, so that a summary of a newer
-//! version can still be drawn. A number that is not finite is written as `null` and read back as NaN.
+//! Keys that are not known here are kept in [`Summary::extra`] at the top level and skipped elsewhere, so that a
+//! summary of a newer version can still be drawn. A number that is not finite is written as `null` and read back as
+//! NaN.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +13,8 @@ use crate::run_directory::numbers;
 
 /// Contents of `summary.json`.
 ///
-/// `experiment`, `dataset` and `seed` must be present, because every title names them; all else may be missing in a run that was cut
-/// short or written by another version.
+/// `experiment`, `dataset` and `seed` must be present, because every title names them; all else may be missing in a run
+/// that was cut short or written by another version.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// Version of the program that trained.
@@ -122,7 +123,8 @@ pub struct SplitSummary {
     /// Counts by true label (outer) and cluster (inner), clusters in their own order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confusion: Option<Vec<Vec<u64>>>,
-    /// Label assigned to each cluster (N); `null` for a cluster without one. Computed from `confusion` where it is missing.
+    /// Label assigned to each cluster (N); `null` for a cluster without one. Computed from `confusion` where it is
+    /// missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assignment: Option<Vec<Option<usize>>>,
     /// Root mean square error by modality, in the modality's own units.
@@ -176,13 +178,6 @@ pub struct ModalityAxes {
     pub grid: Vec<f64>,
 }
 
-impl Summary {
-    /// The experiment in words where there are any, else its short name.
-    pub fn heading(&self) -> &str {
-        if self.title.trim().is_empty() { &self.experiment } else { &self.title }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,7 +198,7 @@ mod tests {
     #[test]
     fn every_key_of_the_contract_is_read() {
         let summary: Summary = serde_json::from_str(TEXT).unwrap();
-        assert_eq!(summary.heading(), "MNIST with a line");
+        assert_eq!(summary.title, "MNIST with a line");
         assert_eq!((summary.seed, summary.n_clusters, summary.best_epoch), (3, 2, Some(4)));
         let test = summary.splits.test.as_ref().unwrap();
         assert_eq!(test.confusion, Some(vec![vec![3, 1], vec![0, 3]]));

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 
-/// Writes `path` by letting `write` fill a file beside it, which then takes its place. Readers see the old file or the new one, also
-/// after a power cut.
+/// Writes `path` by letting `write` fill a file beside it, which then takes its place. Readers see the old file or the
+/// new one, also after a power cut.
 ///
 /// The file beside keeps the extension, since some writers choose the format by it.
 pub(crate) fn replace(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {

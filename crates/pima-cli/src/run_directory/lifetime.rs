@@ -20,8 +20,9 @@ pub enum Existing {
 
 /// A run directory that may not have trained yet.
 ///
-/// Dropped before anything was trained (a bad data path, an interrupt), it takes its files away again, and a run it was to replace comes
-/// back. Once an epoch was logged or a checkpoint written, the run stays and the one it replaces is gone.
+/// Dropped before anything was trained (a bad data path, an interrupt), it takes its files away again, and a run it was
+/// to replace comes back. Once an epoch was logged or a checkpoint written, the run stays and the one it replaces is
+/// gone.
 #[derive(Debug)]
 pub struct NewRun {
     run: RunDirectory,
@@ -116,7 +117,8 @@ fn owned_entries(root: &Path) -> impl Iterator<Item = &'static str> {
     OWNED.into_iter().filter(move |name| root.join(name).symlink_metadata().is_ok())
 }
 
-/// Moves a run's files into [`REPLACED`], in two steps so that a process killed between them leaves no doubt whose the files are.
+/// Moves a run's files into [`REPLACED`], in two steps so that a process killed between them leaves no doubt whose the
+/// files are.
 pub(super) fn set_aside(root: &Path, names: &[&str]) -> std::io::Result<()> {
     let moving = root.join(MOVING);
     std::fs::create_dir(&moving)?;
@@ -126,7 +128,8 @@ pub(super) fn set_aside(root: &Path, names: &[&str]) -> std::io::Result<()> {
     std::fs::rename(&moving, root.join(REPLACED))
 }
 
-/// Finishes what a process that was killed could not: a replaced run goes if its successor has trained, else it comes back.
+/// Finishes what a process that was killed could not: a replaced run goes if its successor has trained, else it comes
+/// back.
 fn settle(root: &Path) -> std::io::Result<()> {
     if root.join(REPLACED).exists() && has_trained(root) {
         std::fs::remove_dir_all(root.join(REPLACED))

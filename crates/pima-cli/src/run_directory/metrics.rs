@@ -14,11 +14,27 @@ use super::{atomic, numbers};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum MetricsRecord {
+    /// The run began. Titles of the figures are taken from it until there is a summary.
+    Run(Box<RunRecord>),
     /// An epoch ended.
     Epoch(Box<EpochRecord>),
     /// An event that this version has no use for.
     #[serde(other)]
     Other,
+}
+
+/// What a run is, known before its first epoch; the keys are those of `summary.json`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Short name of the experiment.
+    pub experiment: String,
+    /// The experiment in words; may be empty.
+    #[serde(default)]
+    pub title: String,
+    /// Name of the data that were found.
+    pub dataset: String,
+    /// Seed of every random number of the run.
+    pub seed: u64,
 }
 
 /// What an epoch came to.
@@ -43,7 +59,8 @@ pub struct EpochRecord {
     pub learning_rate: Option<f64>,
 }
 
-/// Terms of the loss, means per sample: `loss = recon + cluster + categorical - entropy`. Absent where a phase has no such term.
+/// Terms of the loss, means per sample: `loss = recon + cluster + categorical - entropy`. Absent where a phase has no
+/// such term.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LossTerms {
     /// The whole loss, minus twice the evidence lower bound.
@@ -99,8 +116,8 @@ pub(super) fn read(path: &Path) -> Result<Vec<MetricsRecord>> {
         .collect()
 }
 
-/// Drops the epochs after `last_epoch` and what was logged after the first of them, as a run does that continues from an older
-/// checkpoint.
+/// Drops the epochs after `last_epoch` and what was logged after the first of them, as a run does that continues from
+/// an older checkpoint.
 pub(super) fn truncate_after(path: &Path, last_epoch: usize) -> Result<()> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,

@@ -10,7 +10,8 @@ use ndarray_npy::{NpzReader, NpzWriter, ReadNpyError, ReadNpzError};
 
 use super::atomic;
 
-/// Contents of `predictions.npz`: D test samples, N clusters, l latent dimensions. f64 in memory; what has D rows is stored as f32.
+/// Contents of `predictions.npz`: D test samples, N clusters, l latent dimensions. f64 in memory; what has D rows is
+/// stored as f32.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Predictions {
     /// Means of the fused posterior, (D,l).
@@ -42,7 +43,8 @@ pub struct ModalityPredictions {
     pub cluster: Option<Array1<i64>>,
     /// Decoded cluster centres in the modality's own units, (N,d).
     pub decoded: Option<Array2<f64>>,
-    /// Responsibility-weighted means of the test data in the modality's own units, (N,d); NaN for a cluster without data.
+    /// Responsibility-weighted means of the test data in the modality's own units, (N,d); NaN for a cluster without
+    /// data.
     pub mean: Option<Array2<f64>>,
 }
 

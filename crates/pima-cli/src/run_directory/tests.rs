@@ -101,10 +101,13 @@ fn a_replaced_run_comes_back_unless_its_successor_trains() {
     assert_eq!(epochs(&RunDirectory::open(&root).unwrap()), [1, 2]);
 }
 
+/// When a process was killed, what it leaves then, and the configuration that must survive.
+type Left = (&'static str, fn(&Path), &'static str);
+
 #[test]
 fn a_replacement_that_was_killed_at_any_step_loses_nothing() {
     // A killed process drops nothing: the states below are what it leaves, by how far it came.
-    let leave: [(&str, fn(&Path), &str); 4] = [
+    let left: [Left; 4] = [
         (
             "while setting the old run aside",
             |root| {
@@ -140,7 +143,7 @@ fn a_replacement_that_was_killed_at_any_step_loses_nothing() {
             "seed = 2\n",
         ),
     ];
-    for (when, leave, config) in leave {
+    for (when, leave, config) in left {
         let (_directory, root) = trained();
         leave(&root);
         let error = RunDirectory::create(&root, Existing::Refuse).unwrap_err().to_string();

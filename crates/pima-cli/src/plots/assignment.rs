@@ -1,0 +1,109 @@
+//! Clusters matched to labels, as the figures name them.
+
+use anyhow::{Result, bail};
+use ndarray::Array2;
+use pima_core::unsupervised_accuracy;
+
+use crate::run_directory::Predictions;
+use crate::summary::SplitSummary;
+
+/// Confusion of labels and clusters on the test split, and the matching behind the accuracy.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Assigned {
+    /// Counts by label and cluster, (n_labels, N), clusters in their own order.
+    pub(crate) confusion: Array2<u64>,
+    /// Label of each cluster, (N).
+    pub(crate) label_of: Vec<Option<usize>>,
+    /// Unsupervised accuracy (Walker et al. 2023, eq. 19), in `[0, 1]`.
+    pub(crate) accuracy: f64,
+}
+
+impl Assigned {
+    /// From the summary where it has a confusion matrix, else from the predictions; none for data without labels.
+    pub(crate) fn of(test: Option<&SplitSummary>, predictions: Option<&Predictions>) -> Result<Option<Self>> {
+        if let Some((test, confusion)) = test.and_then(|test| Some((test, test.confusion.as_ref()?))) {
+            let n_clusters = confusion.first().map_or(0, Vec::len);
+            if n_clusters == 0 || confusion.iter().any(|row| row.len() != n_clusters) {
+                bail!("the summary's confusion matrix is empty or ragged");
+            }
+            let counts: Vec<u64> = confusion.iter().flatten().copied().collect();
+            let confusion = Array2::from_shape_vec((confusion.len(), n_clusters), counts)?;
+            let mut assigned = Self::from_counts(confusion)?;
+            if let Some(label_of) = test.assignment.as_ref().filter(|label_of| label_of.len() == n_clusters) {
+                assigned.label_of.clone_from(label_of);
+            }
+            assigned.accuracy = test.accuracy.unwrap_or(assigned.accuracy);
+            return Ok(Some(assigned));
+        }
+        let Some(predictions) = predictions.filter(|predictions| predictions.has_labels()) else {
+            return Ok(None);
+        };
+        let (labels, clusters) = predictions.labelled();
+        let n_labels = labels.iter().max().map_or(0, |max| max + 1);
+        let found = unsupervised_accuracy(&labels, &clusters, n_labels, predictions.n_clusters())?;
+        let confusion = found.confusion.mapv(|count| count as u64);
+        Ok(Some(Self { confusion, label_of: found.assignment, accuracy: found.accuracy }))
+    }
+
+    fn from_counts(confusion: Array2<u64>) -> Result<Self> {
+        let (n_labels, n_clusters) = confusion.dim();
+        let (mut labels, mut clusters) = (Vec::new(), Vec::new());
+        for ((label, cluster), &count) in confusion.indexed_iter() {
+            labels.extend(std::iter::repeat_n(label, count as usize));
+            clusters.extend(std::iter::repeat_n(cluster, count as usize));
+        }
+        let found = unsupervised_accuracy(&labels, &clusters, n_labels, n_clusters)?;
+        Ok(Self { confusion, label_of: found.assignment, accuracy: found.accuracy })
+    }
+
+    /// The clusters by their label; those without one come last.
+    pub(crate) fn order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.label_of.len()).collect();
+        order.sort_by_key(|&cluster| (self.label_of[cluster].unwrap_or(usize::MAX), cluster));
+        order
+    }
+}
+
+/// "c3", or "c3 (7)" for the cluster that is taken for label 7.
+pub(crate) fn cluster_name(cluster: usize, assigned: Option<&Assigned>) -> String {
+    match assigned.and_then(|assigned| assigned.label_of.get(cluster).copied().flatten()) {
+        Some(label) => format!("c{cluster} ({label})"),
+        None => format!("c{cluster}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn test_split() -> SplitSummary {
+        SplitSummary { n: 19, confusion: Some(vec![vec![0, 8, 1], vec![1, 0, 0], vec![9, 0, 0]]), ..Default::default() }
+    }
+
+    #[test]
+    fn clusters_go_to_the_labels_they_hold_most_of() {
+        let assigned = Assigned::of(Some(&test_split()), None).unwrap().unwrap();
+        assert_eq!(assigned.label_of, [Some(2), Some(0), Some(1)]);
+        assert_eq!(assigned.order(), [1, 2, 0]);
+        assert!((assigned.accuracy - 17.0 / 19.0).abs() < 1e-15);
+        assert_eq!(cluster_name(0, Some(&assigned)), "c0 (2)");
+        assert_eq!(cluster_name(0, None), "c0");
+    }
+
+    #[test]
+    fn what_the_summary_reports_is_taken_as_it_is() {
+        let mut test = test_split();
+        test.accuracy = Some(0.5);
+        test.assignment = Some(vec![Some(1), None, Some(0)]);
+        let assigned = Assigned::of(Some(&test), None).unwrap().unwrap();
+        assert_eq!((assigned.accuracy, assigned.order()), (0.5, vec![2, 0, 1]));
+    }
+
+    #[test]
+    fn no_labels_no_matching_and_a_ragged_matrix_is_refused() {
+        assert_eq!(Assigned::of(Some(&SplitSummary::default()), None).unwrap(), None);
+        let mut test = test_split();
+        test.confusion.as_mut().unwrap()[1].pop();
+        assert!(Assigned::of(Some(&test), None).unwrap_err().to_string().contains("ragged"));
+    }
+}
