@@ -109,10 +109,14 @@ fn evaluate_chunk(inputs: Inputs<'_>, rows: Rows<'_>) {
             }
             ClusterPosterior::Latent => {
                 let average = recon_term + cluster_term + categorical_term;
-                for c in 0..n_clusters {
-                    let cost = recon.at(c) + cluster_terms[c] + 2.0 * shifted[c];
-                    logit_adjoint[c] = g[c] * (cost - average);
-                    rows.d_logits[c] += logit_adjoint[c] - 2.0 * g[c];
+                // h_c = g_c (R_c + K_c + 2 log(g_c/pi_c) - average).
+                for ((h, cluster), shifted) in logit_adjoint.iter_mut().zip(cluster_terms.iter()).zip(shifted.iter()) {
+                    *h = cluster + 2.0 * shifted;
+                }
+                recon.add_to(logit_adjoint);
+                for ((h, g), d_logit) in logit_adjoint.iter_mut().zip(g.iter()).zip(rows.d_logits.iter_mut()) {
+                    *h = g * (*h - average);
+                    *d_logit += *h - 2.0 * g;
                 }
                 for j in 0..n_latent {
                     let (center, precision) = inputs.prior.dimension(j);
@@ -139,10 +143,18 @@ impl<'a> Recon<'a> {
         }
     }
 
-    fn at(self, c: usize) -> f64 {
+    fn add_to(self, values: &mut [f64]) {
         match self {
-            Self::PerCluster(recon) => recon[c],
-            Self::Shared(recon) => recon,
+            Self::PerCluster(recon) => {
+                for (value, recon) in values.iter_mut().zip(recon) {
+                    *value += recon;
+                }
+            }
+            Self::Shared(recon) => {
+                for value in values.iter_mut() {
+                    *value += recon;
+                }
+            }
         }
     }
 

@@ -218,7 +218,7 @@ proptest! {
         let sums = |rows: std::ops::Range<usize>| {
             let mut sums = CurveSums::new(clusters, values);
             let rows = s![rows, ..];
-            sums.add_masked(g.slice(rows.clone()), x.slice(rows.clone()), present.slice(rows)).unwrap();
+            sums.add_masked(g.slice(rows), x.slice(rows), present.slice(rows)).unwrap();
             sums
         };
         let mut merged = sums(0..cut);
