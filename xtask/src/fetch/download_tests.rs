@@ -53,11 +53,18 @@ fn server(text: &'static str) -> String {
     format!("http://{address}")
 }
 
-const TOOLS: [Tool; 2] = [Tool::Curl, Tool::Python];
+/// Those that are installed; set-up wants one of them.
+fn tools() -> Vec<Tool> {
+    let all = [("curl", Tool::Curl), ("python3", Tool::Python)];
+    let tools = all.into_iter().filter(|(name, _)| process::find(name).is_some());
+    let tools = tools.map(|(_, tool)| tool).collect::<Vec<_>>();
+    assert!(!tools.is_empty(), "neither curl nor python3 is installed");
+    tools
+}
 
 #[test]
 fn a_file_arrives_whole_and_leaves_nothing_else() {
-    for tool in TOOLS {
+    for tool in tools() {
         let folder = tempfile::tempdir().unwrap();
         let (url, target) = (source(folder.path(), "content"), folder.path().join("new/target"));
         Wants::new("content").get(tool, &url, &target).unwrap();
@@ -73,13 +80,15 @@ fn what_an_earlier_run_left_is_resumed() {
     let (url, target) = (source(folder.path(), "old half, new half"), folder.path().join("target"));
     fs::write(folder.path().join("target.partial"), "OLD HALF,").unwrap();
     let wants = Wants::new("OLD HALF, new half");
-    wants.get(Tool::Curl, &url, &target).unwrap();
-    assert_eq!(*wants.1.borrow(), 1);
+    if tools().contains(&Tool::Curl) {
+        wants.get(Tool::Curl, &url, &target).unwrap();
+        assert_eq!(*wants.1.borrow(), 1);
+    }
 }
 
 #[test]
 fn a_wrong_start_is_thrown_away_and_fetched_again() {
-    for tool in TOOLS {
+    for tool in tools() {
         for leftover in ["rubbish", "rubbish as long as i", "rubbish that is far longer than the file"] {
             let folder = tempfile::tempdir().unwrap();
             let text = "the whole of a file.";
@@ -93,7 +102,7 @@ fn a_wrong_start_is_thrown_away_and_fetched_again() {
 
 #[test]
 fn a_complete_leftover_needs_no_transfer() {
-    for tool in TOOLS {
+    for tool in tools() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("target");
         fs::write(folder.path().join("target.partial"), "content").unwrap();
@@ -109,7 +118,7 @@ fn a_complete_leftover_needs_no_transfer() {
 #[test]
 fn a_server_without_ranges_is_asked_from_the_start() {
     let url = server("content of the file");
-    for tool in TOOLS {
+    for tool in tools() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("target");
         fs::write(folder.path().join("target.partial"), "content").unwrap();
@@ -120,7 +129,7 @@ fn a_server_without_ranges_is_asked_from_the_start() {
 
 #[test]
 fn what_fails_its_check_is_never_put_in_place() {
-    for tool in TOOLS {
+    for tool in tools() {
         let folder = tempfile::tempdir().unwrap();
         let (url, target) = (source(folder.path(), "a login page"), folder.path().join("target"));
         let error = Wants::new("data").get(tool, &url, &target).unwrap_err();
@@ -133,7 +142,7 @@ fn what_fails_its_check_is_never_put_in_place() {
 #[test]
 fn a_source_that_is_not_there_says_so() {
     let url = server("content");
-    for tool in TOOLS {
+    for tool in tools() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("target");
         for partial in [false, true] {
@@ -152,10 +161,12 @@ fn a_source_that_is_not_there_says_so() {
     }
     // Nobody listens on a port that was just given back.
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let target = folder.path().join("target");
-    let error = Wants::new("x").get(Tool::Curl, &format!("http://{closed}/x"), &target).unwrap_err();
-    assert!(error.to_string().contains("refuses the connection"), "{error}");
+    for tool in tools() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("target");
+        let error = Wants::new("x").get(tool, &format!("http://{closed}/x"), &target).unwrap_err();
+        assert!(error.to_string().contains("refuse"), "{error}");
+    }
 }
 
 #[test]
