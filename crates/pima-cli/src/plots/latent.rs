@@ -39,8 +39,17 @@ impl Classes {
         Self { kind, of, counts }
     }
 
-    pub(super) fn name(class: Option<usize>) -> String {
-        class.map_or_else(|| "unknown".to_owned(), |class| class.to_string())
+    /// Name of a class in the legend: clusters as on their plates, labels as numbers.
+    fn name(&self, class: Option<usize>) -> String {
+        match class {
+            None => "unknown".to_owned(),
+            Some(cluster) if self.kind == "cluster" => cluster_name(cluster, None),
+            Some(label) => label.to_string(),
+        }
+    }
+
+    fn heading(&self) -> String {
+        format!("{} (samples)", self.kind)
     }
 }
 
@@ -86,6 +95,7 @@ pub(crate) fn scene(caption: &Caption, predictions: &Predictions, assigned: Opti
             let corners = ((left, TITLE_HEIGHT + 16.0), (left + side - 100.0, floor));
             panel(&mut scene, corners, predictions, &view, pair, &classes, assigned);
         }
+        scene.text_beside(classes.heading(), (36.0, floor + 108.0), size::LABEL, Anchor::Start, INK);
         for (row, entries) in rows.iter().enumerate() {
             let y = floor + 108.0 + 34.0 * row as f64;
             for (x, class) in entries {
@@ -280,7 +290,7 @@ fn legend_entry(scene: &mut Scene, at: Point, class: Option<usize>, classes: &Cl
     let (colour, marker) = look(class);
     let swatch = Axes::new((at.0, at.1 - 12.0), (at.0 + 24.0, at.1 + 12.0), (0.0, 1.0), (0.0, 1.0));
     swatch.marker(scene, (0.5, 0.5), marker, 9.0, colour);
-    let name = Classes::name(class);
+    let name = classes.name(class);
     scene.text_beside(&name, (at.0 + 32.0, at.1), size::LABEL, Anchor::Start, INK);
     let after = at.0 + 32.0 + text_width(&name, size::LABEL) + 12.0;
     scene.text_beside(format!("{}", classes.counts[&class]), (after, at.1), size::SMALL, Anchor::Start, MUTED);
@@ -288,7 +298,7 @@ fn legend_entry(scene: &mut Scene, at: Point, class: Option<usize>, classes: &Cl
 
 /// The legend down the side, in two columns where one is too long.
 fn legend_beside(scene: &mut Scene, at: Point, bottom: f64, classes: &Classes) {
-    scene.text(format!("{} (samples)", classes.kind), at, size::LABEL, Anchor::Start, INK);
+    scene.text(classes.heading(), at, size::LABEL, Anchor::Start, INK);
     let fitting = ((bottom - at.1 - 60.0) / 37.0) as usize;
     for (k, &class) in classes.counts.keys().enumerate().take(2 * fitting) {
         let (column, row) = (k / fitting, k % fitting);
@@ -299,13 +309,14 @@ fn legend_beside(scene: &mut Scene, at: Point, bottom: f64, classes: &Classes) {
 /// The legend as rows below the panels: positions and classes.
 fn legend_rows(classes: &Classes) -> Vec<Vec<(f64, Option<usize>)>> {
     let widest = classes.counts.iter().map(|(&class, count)| {
-        text_width(&Classes::name(class), size::LABEL) + text_width(&count.to_string(), size::SMALL)
+        text_width(&classes.name(class), size::LABEL) + text_width(&count.to_string(), size::SMALL)
     });
-    let step = widest.fold(0.0, f64::max) + 72.0;
-    let per_row = (((WIDTH - 120.0) / step) as usize).max(1);
+    let step = widest.fold(0.0, f64::max) + 64.0;
+    let start = 36.0 + text_width(&classes.heading(), size::LABEL) + 26.0;
+    let per_row = (((WIDTH - 36.0 - start) / step) as usize).max(1);
     let keys: Vec<_> = classes.counts.keys().copied().collect();
     keys.chunks(per_row)
-        .map(|row| row.iter().enumerate().map(|(k, &c)| (60.0 + step * k as f64, c)).collect())
+        .map(|row| row.iter().enumerate().map(|(k, &c)| (start + step * k as f64, c)).collect())
         .collect()
 }
 
