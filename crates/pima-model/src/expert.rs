@@ -2,7 +2,7 @@
 
 use crate::{Error, Result};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis};
-use pima_core::{CurveSums, Expert};
+use pima_core::{CurveSums, Expert, ExpertError, ExpertFit};
 use pima_data::Normalisation;
 
 /// An expert with one parameter vector for each cluster.
@@ -79,8 +79,8 @@ impl ExpertDecoder {
         Ok(())
     }
 
-    /// One weighted least squares fit per cluster, `None` for a cluster without members.
-    pub(crate) fn fits(&self, sums: &CurveSums, normalisation: &Normalisation, name: &str) -> Result<Vec<Option<pima_core::ExpertFit>>> {
+    /// One weighted least squares fit per cluster, `None` for a cluster without members or whose data do not determine its parameters.
+    pub(crate) fn fits(&self, sums: &CurveSums, normalisation: &Normalisation, name: &str) -> Result<Vec<Option<ExpertFit>>> {
         let mut mean = sums.mean().to_owned();
         normalisation.invert(mean.view_mut());
         let count = sums.count();
@@ -93,8 +93,11 @@ impl ExpertDecoder {
                 if weight.sum() <= 0.0 {
                     return Ok(None);
                 }
-                let fit = self.expert.fit(mean, weight.view(), self.theta.row(cluster));
-                fit.map(Some).map_err(|source| Error::ExpertFit { modality: name.to_owned(), cluster, source })
+                match self.expert.fit(mean, weight.view(), self.theta.row(cluster)) {
+                    Ok(fit) => Ok(Some(fit)),
+                    Err(ExpertError::NoWeight | ExpertError::Undetermined { .. } | ExpertError::Diverged { .. }) => Ok(None),
+                    Err(source) => Err(Error::ExpertFit { modality: name.to_owned(), cluster, source }),
+                }
             })
             .collect()
     }

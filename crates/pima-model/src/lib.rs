@@ -18,6 +18,8 @@ mod model;
 mod observe;
 // Random numbers by position.
 mod randomness;
+// What a model says in physical units.
+mod report;
 // The training loop and the recipes' starts.
 mod train;
 
@@ -30,4 +32,5 @@ pub use error::{Error, Result};
 pub use evaluate::{AloneEvaluation, Evaluation, Scores, evaluate};
 pub use model::Model;
 pub use observe::{EpochRecord, Event, LossRecord, Observe, Phase};
+pub use report::IdentifiedExpert;
 pub use train::{TrainOptions, TrainOutcome, load_model, train};
