@@ -8,6 +8,10 @@ fn main() {
     if let Some(lib) = std::env::var_os("DEP_TCH_LIBTORCH_LIB") {
         println!("cargo:rustc-link-arg=-Wl,-rpath,{}", lib.to_string_lossy());
     }
-    // libtorch registers its kernels from static initialisers that nothing names: keep the libraries.
-    println!("cargo:rustc-link-arg=-Wl,--no-as-needed");
+    // libtorch registers its CUDA kernels from static initialisers that nothing names. The linker drops such libraries unless they are named
+    // again after this switch, which reaches only what follows it; libtorch.so names the rest.
+    if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
+        println!("cargo:rustc-link-arg=-Wl,--no-as-needed");
+        println!("cargo:rustc-link-arg=-ltorch");
+    }
 }

@@ -89,7 +89,7 @@ impl Model {
         }
         let mean = Array2::from_shape_fn((n_clusters, n_latent), |_| rng.sample(StandardNormal));
         let prior = MixturePrior::new(Array1::zeros(n_clusters), mean, Array2::ones((n_clusters, n_latent)))?;
-        Ok(Self { parameters: build.finish(device)?, modalities, normalisations, prior })
+        Ok(Self { parameters: build.finish(device, config.training.precision)?, modalities, normalisations, prior })
     }
 
     /// The mixture prior over the latent space.

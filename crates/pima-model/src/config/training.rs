@@ -1,7 +1,7 @@
 //! How a model is trained: the two recipes, and every number in them.
 
 use pima_core::{ClusterPosterior, VarianceUpdate};
-use pima_nets::AdamConfig;
+use pima_nets::{AdamConfig, Precision};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -134,13 +134,15 @@ pub struct TrainingConfig {
     pub weights: WeightUpdate,
     /// The experts' parameters.
     pub experts: ExpertUpdate,
-    /// Probability that a modality takes part in a sample's fusion (2023, section 2.5); 1: no dropout. Where all drop out, one drawn evenly stays.
+    /// Probability that a modality takes part in a sample's fusion (2023, section 2.5); 1: no dropout. Where all drop out, all stay.
     pub modality_keep: f64,
     /// The start.
     pub start: StartConfig,
     /// Stop after this many epochs without a better validation loss; absent: never.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience: Option<usize>,
+    /// Arithmetic of the convolutions.
+    pub precision: Precision,
     /// A checkpoint in the middle of an epoch when the last one is this old; there is always one after an epoch.
     pub checkpoint_minutes: f64,
 }
@@ -162,6 +164,7 @@ impl TrainingConfig {
             modality_keep: 1.0,
             start: StartConfig { from_data: true, restarts: 10, samples: 5_000, warmup_epochs: 2, spacing: 6.0, hold_epochs: 2 },
             patience: None,
+            precision: Precision::F32,
             checkpoint_minutes: 10.0,
         };
         match recipe {
