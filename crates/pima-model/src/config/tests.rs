@@ -43,7 +43,7 @@ fn message(from: &str, to: &str) -> String {
 #[test]
 fn recipes_lay_their_tables_over_their_defaults() {
     let fast = parse(GOOD).unwrap().training;
-    assert_eq!((fast.epochs, fast.learning_rate, fast.posterior), (4, 1e-3, ClusterPosterior::Exact));
+    assert_eq!((fast.epochs, fast.learning_rate, fast.posterior), (4, 3e-3, ClusterPosterior::Exact));
     let paper = ExperimentConfig::parse(GOOD, Path::new("x.toml"), Some(Recipe::Paper)).unwrap().training;
     assert_eq!((paper.epochs, paper.learning_rate, paper.posterior), (40_000, 3.125e-7, ClusterPosterior::Latent));
     assert_eq!((paper.experts, paper.weights), (ExpertUpdate::Adam, WeightUpdate::Adam));

@@ -152,9 +152,9 @@ impl TrainingConfig {
     pub fn recipe(recipe: Recipe) -> Self {
         let fast = Self {
             recipe,
-            epochs: 5,
+            epochs: 4,
             batch_size: 128,
-            learning_rate: 1e-3,
+            learning_rate: 3e-3,
             schedule: Schedule::Cosine { final_fraction: 0.05 },
             adam: AdamConfig::default(),
             posterior: ClusterPosterior::Exact,
@@ -162,7 +162,7 @@ impl TrainingConfig {
             weights: WeightUpdate::ClosedForm,
             experts: ExpertUpdate::ClosedForm,
             modality_keep: 1.0,
-            start: StartConfig { from_data: true, restarts: 10, samples: 5_000, warmup_epochs: 2, spacing: 6.0, hold_epochs: 2 },
+            start: StartConfig { from_data: true, restarts: 10, samples: 5_000, warmup_epochs: 2, spacing: 9.0, hold_epochs: 3 },
             patience: None,
             precision: Precision::F32,
             checkpoint_minutes: 10.0,
