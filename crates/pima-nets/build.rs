@@ -7,6 +7,9 @@ fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     if let Some(lib) = std::env::var_os("DEP_TCH_LIBTORCH_LIB") {
         println!("cargo:rustc-link-arg=-Wl,-rpath,{}", lib.to_string_lossy());
+        // For `--version`. A libtorch inside a Python package has no such file.
+        let version = std::fs::read_to_string(std::path::Path::new(&lib).with_file_name("build-version"));
+        println!("cargo:rustc-env=PIMA_LIBTORCH={}", version.as_deref().map_or("of unknown version", str::trim));
     }
     // libtorch registers its CUDA kernels from static initialisers that nothing names. The linker drops such libraries unless they are named
     // again after this switch, which reaches only what follows it; libtorch.so names the rest.

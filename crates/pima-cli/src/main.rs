@@ -1,3 +1,44 @@
-#![doc = include_str!("../README.md")]
+//! The `pima` program. Here alone it is decided how the process ends.
 
-fn main() {}
+// What the user typed.
+mod args;
+// What each command does.
+mod commands;
+// How a command fails, and the exit code that goes with it.
+mod failure;
+// Ctrl-C.
+mod interrupt;
+// The dataset of an experiment.
+mod prepare;
+// What is shown while training goes.
+mod progress;
+// From events of the training to the run directory.
+mod recorder;
+// From evaluations to the summary and the predictions.
+mod results;
+// Aligned text.
+mod table;
+
+use std::process::ExitCode;
+
+use interrupt::{Interrupt, Next};
+
+fn main() -> ExitCode {
+    let command = match args::parse(std::env::args_os()) {
+        Ok(command) => command,
+        Err(answer) => return failure::answer(&answer),
+    };
+    let interrupt = Interrupt::default();
+    let signals = interrupt.clone();
+    let handler = ctrlc::set_handler(move || match signals.signalled() {
+        Next::Save => eprintln!("\nstopping after this batch, with a checkpoint; once more to quit at once"),
+        Next::Quit => std::process::exit(i32::from(failure::INTERRUPTED)),
+    });
+    if let Err(error) = handler {
+        eprintln!("note: Ctrl-C will not save a checkpoint ({error})");
+    }
+    match commands::run(command, &interrupt) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `config.toml` | at the start | the configuration as resolved, all defaults filled in |
 //! | `metrics.jsonl` | as training goes | one [`MetricsRecord`] a line |
-//! | `checkpoints/{last,best}/` | as training goes | weights and states |
+//! | `checkpoints/{last,best}.safetensors` | as training goes | weights and states |
 //! | `summary.json` | at the end | [`Summary`] |
 //! | `predictions.npz` | at the end | [`Predictions`] for the test split |
 //! | `plots/` | at the end | figures, drawn from the files above alone |
@@ -131,11 +131,11 @@ impl RunDirectory {
         self.root.join(CHECKPOINTS)
     }
 
-    /// The directory of one checkpoint.
+    /// The file of one checkpoint.
     pub fn checkpoint_path(&self, which: Checkpoint) -> PathBuf {
         self.checkpoints_path().join(match which {
-            Checkpoint::Last => "last",
-            Checkpoint::Best => "best",
+            Checkpoint::Last => "last.safetensors",
+            Checkpoint::Best => "best.safetensors",
         })
     }
 
@@ -210,6 +210,14 @@ impl RunDirectory {
     /// The file cannot be read or written; its absence is none.
     pub fn truncate_metrics(&self, last_epoch: usize) -> Result<()> {
         metrics::truncate_after(&self.metrics_path(), last_epoch)
+    }
+
+    /// Seconds that the run had taken when it last logged an epoch or a checkpoint, over all its resumptions.
+    ///
+    /// # Errors
+    /// The metrics cannot be read; their absence is none.
+    pub fn read_wall_seconds(&self) -> Result<f64> {
+        metrics::wall_seconds(&self.metrics_path())
     }
 
     /// Writes the predictions.

@@ -1,7 +1,7 @@
 //! What a trained model says in physical units: the parameters its experts identified, with standard errors, and the clusters' mean measurements.
 
-use crate::model::{Head, Model};
 use crate::Result;
+use crate::model::{Head, Model};
 use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, Axis};
 use pima_core::CurveSums;
 use pima_data::{Batch, Batches, Dataset};
@@ -40,7 +40,10 @@ impl Model {
     /// # Errors
     /// When the dataset does not have the model's modalities, `responsibilities` is not (D,N), or a fit fails for another reason than too little data.
     pub fn identified_experts(
-        &self, dataset: &Dataset, rows: &[usize], responsibilities: ArrayView2<'_, f64>,
+        &self,
+        dataset: &Dataset,
+        rows: &[usize],
+        responsibilities: ArrayView2<'_, f64>,
     ) -> Result<Vec<IdentifiedExpert>> {
         let batches = Batches::new(dataset, &self.normalisations)?;
         let mut identified = Vec::new();
@@ -66,11 +69,15 @@ impl Model {
     /// # Errors
     /// When the dataset does not have the model's modalities, or `responsibilities` is not (D,N).
     pub fn cluster_means(
-        &self, dataset: &Dataset, rows: &[usize], responsibilities: ArrayView2<'_, f64>,
+        &self,
+        dataset: &Dataset,
+        rows: &[usize],
+        responsibilities: ArrayView2<'_, f64>,
     ) -> Result<Vec<Array2<f64>>> {
         let batches = Batches::new(dataset, &self.normalisations)?;
         let n_clusters = self.prior.n_clusters();
-        let mut sums: Vec<CurveSums> = self.modalities.iter().map(|m| CurveSums::new(n_clusters, m.shape.size())).collect();
+        let mut sums: Vec<CurveSums> =
+            self.modalities.iter().map(|m| CurveSums::new(n_clusters, m.shape.size())).collect();
         let mut batch = Batch::default();
         for (rows, g) in chunks(rows, responsibilities) {
             batches.gather(rows, &mut batch)?;
@@ -92,7 +99,11 @@ impl Model {
     }
 
     fn standard_errors(
-        &self, m: usize, batches: &Batches<'_>, rows: &[usize], responsibilities: ArrayView2<'_, f64>,
+        &self,
+        m: usize,
+        batches: &Batches<'_>,
+        rows: &[usize],
+        responsibilities: ArrayView2<'_, f64>,
     ) -> Result<Array2<f64>> {
         let Head::Expert(decoder) = &self.modalities[m].head else { return Ok(Array2::zeros((0, 0))) };
         let (expert, normalisation) = (&decoder.expert, &self.normalisations[m]);
@@ -118,8 +129,13 @@ impl Model {
         let mut scores = vec![Scores::new(p); n_clusters];
         for (rows, g) in chunks(rows, responsibilities) {
             batches.gather(rows, &mut batch)?;
-            for ((b, c), &g) in g.indexed_iter().filter(|((b, c), g)| **g > NEGLIGIBLE && batch.weight()[[m, *b]] != 0.0 && fits[*c].is_some()) {
-                let residual = Array1::from_iter(batch.values(m).row(b).iter().zip(prediction.row(c)).map(|(&x, &e)| f64::from(x) - e));
+            for ((b, c), &g) in g
+                .indexed_iter()
+                .filter(|((b, c), g)| **g > NEGLIGIBLE && batch.weight()[[m, *b]] != 0.0 && fits[*c].is_some())
+            {
+                let residual = Array1::from_iter(
+                    batch.values(m).row(b).iter().zip(prediction.row(c)).map(|(&x, &e)| f64::from(x) - e),
+                );
                 scores[c].add(g, jacobian.index_axis(Axis(0), c).t().dot(&residual).view());
             }
         }
@@ -160,7 +176,7 @@ impl Scores {
     fn standard_errors(&self, factor: ArrayView2<'_, f64>) -> Array1<f64> {
         let n = self.count * self.count / self.square;
         // Responsibilities that all belong to one sample leave n = 1 but for rounding. No samples: n is NaN.
-        if !(n > 1.0 + 1e-9) {
+        if n.is_nan() || n <= 1.0 + 1e-9 {
             return Array1::from_elem(factor.nrows(), f64::NAN);
         }
         let covariance = factor.dot(&self.outer).dot(&factor);
@@ -170,7 +186,8 @@ impl Scores {
 
 /// Rows and their responsibilities, so many at a time.
 fn chunks<'a>(
-    rows: &'a [usize], responsibilities: ArrayView2<'a, f64>,
+    rows: &'a [usize],
+    responsibilities: ArrayView2<'a, f64>,
 ) -> impl Iterator<Item = (&'a [usize], ArrayView2<'a, f64>)> {
     rows.chunks(ROWS).enumerate().map(move |(k, chunk)| {
         // A table that is too short ends in a chunk that is too short, which the sums refuse by its shape.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::{CHECKPOINTS, MARKER, METRICS, MOVING, OWNED, REPLACED, RunDirectory, SUMMARY};
+use super::{CHECKPOINTS, MARKER, METRICS, MOVING, MetricsRecord, OWNED, REPLACED, RunDirectory, SUMMARY, metrics};
 
 /// What to do with a run that is already in the directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +107,10 @@ pub(super) fn lock(root: &Path) -> Result<Option<File>> {
 
 /// Whether an epoch was logged, a checkpoint written or the run finished.
 pub(super) fn has_trained(root: &Path) -> bool {
-    let logged = std::fs::metadata(root.join(METRICS)).is_ok_and(|file| file.len() > 0);
+    // The first line says what the run is to be. A file that cannot be understood may hold anything.
+    let path = root.join(METRICS);
+    let is_epoch = |record: &MetricsRecord| matches!(record, MetricsRecord::Epoch(_));
+    let logged = path.exists() && metrics::read(&path).map_or(true, |records| records.iter().any(is_epoch));
     let saved = std::fs::read_dir(root.join(CHECKPOINTS)).is_ok_and(|mut entries| entries.next().is_some());
     logged || saved || root.join(SUMMARY).exists()
 }

@@ -135,6 +135,17 @@ pub(super) fn truncate_after(path: &Path, last_epoch: usize) -> Result<()> {
     atomic::write_bytes(path, kept.as_bytes())
 }
 
+/// The largest `wall_seconds` of any line: how long the run has taken over all sessions; 0 for a run without such lines.
+pub(super) fn wall_seconds(path: &Path) -> Result<f64> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0.0),
+        Err(error) => return Err(error).with_context(|| format!("{}: cannot read", path.display())),
+    };
+    let lines = whole_lines(&text).filter_map(|(_, line)| serde_json::from_str::<serde_json::Value>(line).ok());
+    Ok(lines.filter_map(|line| line.get("wall_seconds")?.as_f64()).fold(0.0, f64::max))
+}
+
 /// The lines that end in a newline and are not blank, with their numbers from 1.
 fn whole_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];

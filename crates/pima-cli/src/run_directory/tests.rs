@@ -76,9 +76,10 @@ fn a_run_that_has_trained_stays_however_it_ends() {
     assert!(run.has_trained());
     let checkpointed = root.with_file_name("b");
     let run = RunDirectory::create(&checkpointed, Existing::Refuse).unwrap();
-    fs::create_dir_all(run.checkpoint_path(Checkpoint::Last)).unwrap();
+    fs::create_dir(run.checkpoints_path()).unwrap();
+    fs::write(run.checkpoint_path(Checkpoint::Last), "weights").unwrap();
     drop(run);
-    assert!(checkpointed.join("checkpoints/last").is_dir());
+    assert!(checkpointed.join("checkpoints/last.safetensors").is_file());
 }
 
 #[test]
@@ -230,6 +231,30 @@ fn epochs_after_the_checkpoint_are_dropped() {
     assert_eq!(epochs(&run), [1, 2, 3]);
     fs::remove_file(run.metrics_path()).unwrap();
     run.truncate_metrics(2).unwrap();
+}
+
+#[test]
+fn what_a_run_says_of_itself_at_its_start_is_no_training() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("a");
+    let run = RunDirectory::create(&root, Existing::Refuse).unwrap();
+    run.append_metrics(&MetricsRecord::Run(Box::default())).unwrap();
+    assert!(!run.has_trained());
+    drop(run);
+    assert!(!root.exists());
+}
+
+#[test]
+fn the_clock_of_a_run_goes_on_from_its_last_kept_line() {
+    let (_directory, root) = trained();
+    let run = RunDirectory::open(&root).unwrap();
+    assert_eq!(run.read_wall_seconds().unwrap(), 0.0);
+    run.append_metrics(&serde_json::json!({"event": "epoch", "epoch": 2, "wall_seconds": 12.5})).unwrap();
+    run.append_metrics(&serde_json::json!({"event": "checkpoint", "epoch": 3, "batch": 7, "wall_seconds": 20.25}))
+        .unwrap();
+    assert_eq!(run.read_wall_seconds().unwrap(), 20.25);
+    run.truncate_metrics(1).unwrap();
+    assert_eq!(run.read_wall_seconds().unwrap(), 0.0);
 }
 
 #[test]

@@ -38,7 +38,8 @@ fn lines() -> Dataset {
     let mut values = Array2::from_shape_fn((6, 4), |(d, j)| (SLOPES[d.min(4)] * T[j]) as f32);
     values.column_mut(0).assign(&ndarray::array![0.1, -0.1, 0.2, 0.0, -0.2, f32::NAN]);
     let present = vec![true, true, true, true, true, false];
-    let line = ModalityData::with_missing("line", ModalityShape::Curve { channels: 1, length: 4 }, values, present).unwrap();
+    let line =
+        ModalityData::with_missing("line", ModalityShape::Curve { channels: 1, length: 4 }, values, present).unwrap();
     let axis = MeasurementAxis { name: "t".into(), units: "s".into(), points: T.to_vec() };
     let other = Array2::from_shape_fn((6, 2), |(d, j)| (d + 10 * j) as f32);
     let other = ModalityData::new("other", ModalityShape::Curve { channels: 1, length: 2 }, other).unwrap();
@@ -69,11 +70,18 @@ fn the_error_of_a_slope_is_that_of_the_mean_of_the_samples_slopes() {
     let (model, data) = model("none", 2);
     let g = hard(&[0, 0, 0, 1, 1, 1], 2);
     let [line] = &model.identified_experts(&data, &ROWS, g.view()).unwrap()[..] else { panic!("one expert") };
-    assert_eq!((line.modality.as_str(), &line.parameters[..], &line.units[..]), ("line", &["slope".to_owned()][..], &["m/s".to_owned()][..]));
+    assert_eq!(
+        (line.modality.as_str(), &line.parameters[..], &line.units[..]),
+        ("line", &["slope".to_owned()][..], &["m/s".to_owned()][..])
+    );
     assert_eq!(line.theta, model.experts().next().unwrap().1.theta());
     for (c, slopes) in [(0, &SLOPES[..3]), (1, &SLOPES[3..])] {
         let expected = of_mean(slopes);
-        assert!((line.standard_errors[[c, 0]] / expected - 1.0).abs() < 1e-5, "{} {expected}", line.standard_errors[[c, 0]]);
+        assert!(
+            (line.standard_errors[[c, 0]] / expected - 1.0).abs() < 1e-5,
+            "{} {expected}",
+            line.standard_errors[[c, 0]]
+        );
     }
 }
 

@@ -1,0 +1,237 @@
+//! What the user typed, as clap reads it.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use pima_model::Recipe;
+use pima_nets::DeviceChoice;
+
+const EXAMPLES: &str = "\
+Examples:
+  pima train crates/pima-cli/experiments/4.1/multimodal-dropout.toml --seed 0 --out runs/lines
+  pima evaluate runs/lines
+  pima data digits-line --out digits.npz
+
+A run is a directory. If training was interrupted, the same command with --resume goes on where it stopped.";
+
+const TRAIN_EXAMPLES: &str = "\
+Examples:
+  pima train my-experiment.toml                         into runs/<experiment>-<seed>
+  pima train my-experiment.toml --seed 3 --out runs/c   another repetition, elsewhere
+  pima train my-experiment.toml --out runs/c --resume   go on after an interruption
+
+Ctrl-C saves a checkpoint after the batch under way; a second one quits at once.
+Exit codes: 0 done, 1 training failed, 2 the input cannot be used, 130 interrupted.";
+
+const EVALUATE_EXAMPLES: &str = "\
+Example:
+  pima evaluate runs/lines --split test";
+
+const DATA_EXAMPLES: &str = "\
+Examples:
+  pima data digits --out digits.npz --train 6000 --test 1000
+  pima data mnist-line --out mnist-line.npz --datasets ~/mnist
+
+In Python: numpy.load('digits.npz')['image'] is (samples, channels, height, width).";
+
+const PLOT_EXAMPLES: &str = "\
+Example:
+  pima plot runs/lines";
+
+/// The build script reads libtorch's own version.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (libtorch ", env!("PIMA_LIBTORCH"), ")");
+
+/// Finds clusters in samples that were measured in several ways, and fits physical models to them.
+#[derive(Debug, Parser)]
+#[command(name = "pima", version = VERSION, after_help = EXAMPLES, arg_required_else_help = true, max_term_width = 120)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Train a model as a configuration file describes it, and write a run directory.
+    Train(TrainArgs),
+    /// Print how well the model of a run does.
+    Evaluate(EvaluateArgs),
+    /// Draw the figures of a run again.
+    Plot(PlotArgs),
+    /// Write a generated data set as an .npz file.
+    Data(DataArgs),
+}
+
+/// `pima train`.
+#[derive(Debug, Args)]
+#[command(after_help = TRAIN_EXAMPLES)]
+pub(crate) struct TrainArgs {
+    /// The experiment: data, modalities, networks, physical models and training, as a TOML file.
+    #[arg(value_name = "CONFIG.toml")]
+    pub(crate) config: PathBuf,
+    /// Seed of the split, of the initial weights and of everything else that is random [default: 0, with --resume the run's own].
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Directory of the run [default: runs/<experiment>-<seed>].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Where the networks run; auto is CUDA where there is a GPU, else the processor.
+    #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = one_of::<DeviceChoice>(&["cpu", "cuda", "auto"]))]
+    pub(crate) device: DeviceChoice,
+    /// Training defaults: fast starts from the data and takes minutes, paper is Algorithm 1 of Walker et al. 2023 [default: the configuration's, else fast].
+    #[arg(long, value_name = "RECIPE", value_parser = one_of::<Recipe>(&["fast", "paper"]))]
+    pub(crate) recipe: Option<Recipe>,
+    /// Go on from the last checkpoint of the run; the result is that of a run never interrupted.
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Replace a run that is already in the directory, once the new one has trained.
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) force: bool,
+    /// Folder that holds the MNIST files [default: the environment's PIMA_DATASETS, else datasets/mnist].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) datasets: Option<PathBuf>,
+    /// Number of processor threads; results repeat bit for bit with the same number [default: libtorch's choice, the number of cores].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+    /// Print nothing but errors.
+    #[arg(long, short, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Print batches, gradient norms and checkpoints too.
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+}
+
+/// `pima evaluate`.
+#[derive(Debug, Args)]
+#[command(after_help = EVALUATE_EXAMPLES)]
+pub(crate) struct EvaluateArgs {
+    /// Directory of the run.
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+    /// Evaluate this part of the data only.
+    #[arg(long, value_name = "SPLIT")]
+    pub(crate) split: Option<Part>,
+    /// Folder that holds the MNIST files [default: the environment's PIMA_DATASETS, else datasets/mnist].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) datasets: Option<PathBuf>,
+}
+
+/// A part of a split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// The samples the model was trained on.
+    Train,
+    /// The samples its epoch was chosen by.
+    Validation,
+    /// The samples it has not seen.
+    Test,
+}
+
+/// `pima plot`.
+#[derive(Debug, Args)]
+#[command(after_help = PLOT_EXAMPLES)]
+pub(crate) struct PlotArgs {
+    /// Directory of the run.
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+}
+
+/// `pima data`.
+#[derive(Debug, Args)]
+#[command(after_help = DATA_EXAMPLES)]
+pub(crate) struct DataArgs {
+    /// What to generate.
+    #[arg(value_name = "KIND")]
+    pub(crate) kind: Kind,
+    /// The file to write.
+    #[arg(long, value_name = "FILE.npz")]
+    pub(crate) out: PathBuf,
+    /// Seed of the digits and of the noise.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Number of samples to train and validate with [default: as many as MNIST has].
+    #[arg(long, value_name = "N")]
+    pub(crate) train: Option<usize>,
+    /// Number of samples to test with [default: as many as MNIST has].
+    #[arg(long, value_name = "N")]
+    pub(crate) test: Option<usize>,
+    /// Number of points of a line, evenly spaced on [0, 1].
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) points: usize,
+    /// Variance of the noise on each point of a line.
+    #[arg(long, value_name = "V", default_value_t = 0.01)]
+    pub(crate) noise_variance: f64,
+    /// Folder that holds the MNIST files [default: the environment's PIMA_DATASETS, else datasets/mnist].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) datasets: Option<PathBuf>,
+    /// Replace the file if it is there.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// A generated data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Procedural digits, images like MNIST's that need no download.
+    Digits,
+    /// Procedural digits, each with a noisy line whose slope is the digit.
+    DigitsLine,
+    /// MNIST's digits, each with a noisy line whose slope is the digit (Walker et al. 2023, section 4.1).
+    MnistLine,
+}
+
+/// Reads a command line.
+pub(crate) fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
+    Cli::try_parse_from(line).map(|cli| cli.command)
+}
+
+/// A parser that lists the values there are.
+fn one_of<T>(names: &'static [&'static str]) -> impl clap::builder::TypedValueParser<Value = T>
+where
+    T: std::str::FromStr<Err = &'static str> + Clone + Send + Sync + 'static,
+{
+    use clap::builder::TypedValueParser;
+    clap::builder::PossibleValuesParser::new(names).try_map(|name| name.parse::<T>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn read(line: &str) -> Result<Command, clap::Error> {
+        parse(line.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_whole_line_is_read() {
+        let line = "pima train a.toml --seed 3 --out r --device cpu --recipe paper --force --threads 2 -v";
+        let Ok(Command::Train(train)) = read(line) else { panic!("a good line") };
+        assert_eq!((train.seed, train.recipe, train.device), (Some(3), Some(Recipe::Paper), DeviceChoice::Cpu));
+        assert!(train.force && train.verbose && !train.resume && train.threads == Some(2));
+    }
+
+    #[test]
+    fn contradictions_and_values_that_are_none_are_refused() {
+        for line in [
+            "pima train",
+            "pima train a.toml --resume --force",
+            "pima train a.toml --recipe slow",
+            "pima train a.toml --device gpu",
+            "pima train a.toml --threads 0",
+            "pima train a.toml --seed -1",
+            "pima train a.toml --quiet -v",
+            "pima data cats --out a.npz",
+            "pima data digits",
+            "pima evaluate r --split all",
+        ] {
+            assert!(read(line).is_err(), "{line}");
+        }
+    }
+}

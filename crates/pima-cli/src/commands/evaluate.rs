@@ -1,0 +1,83 @@
+//! `pima evaluate`: how well the model of a run does.
+
+use anyhow::{Context, Result, bail};
+use pima_cli::{Checkpoint, RunDirectory, Splits};
+use pima_data::{Dataset, Split};
+use pima_model::{ExperimentConfig, Model, evaluate, load_model};
+use pima_nets::DeviceChoice;
+
+use super::began;
+use crate::args::{EvaluateArgs, Part};
+use crate::failure::{Blame, Outcome, say};
+use crate::{prepare, results};
+
+/// A run's model with its data.
+struct Loaded {
+    run: RunDirectory,
+    config: ExperimentConfig,
+    seed: u64,
+    dataset: Dataset,
+    split: Split,
+    model: Model,
+}
+
+pub(crate) fn run(args: &EvaluateArgs) -> Outcome {
+    let loaded = load(args).blame_input()?;
+    report(&loaded, args.split).blame_work()
+}
+
+fn load(args: &EvaluateArgs) -> Result<Loaded> {
+    let run = RunDirectory::open(&args.run)?;
+    let config = prepare::read_config(&run.config_path(), None)?;
+    let root = run.root();
+    let Some(record) = began(&run) else {
+        bail!("{}: neither its metrics nor its summary says which seed and data the run has", root.display());
+    };
+    let checkpoint =
+        [Checkpoint::Best, Checkpoint::Last].map(|which| run.checkpoint_path(which)).into_iter().find(|f| f.is_file());
+    let checkpoint = checkpoint.with_context(|| format!("{}: the run has no checkpoint yet", root.display()))?;
+    let (dataset, split) = prepare::data(&config, args.datasets.as_deref(), record.seed)?;
+    prepare::ensure_same_data(dataset.name(), &record.dataset, root)?;
+    // Where it was trained, if that can be had: the last digits depend on it.
+    let on_gpu = run.read_summary().is_ok_and(|summary| summary.device.starts_with("cuda"));
+    let device = if on_gpu { DeviceChoice::Auto } else { DeviceChoice::Cpu }.resolve()?;
+    let model = load_model(&checkpoint, &config, &dataset, &split, device, record.seed)?;
+    Ok(Loaded { run, config, seed: record.seed, dataset, split, model })
+}
+
+fn report(loaded: &Loaded, part: Option<Part>) -> Result<()> {
+    let Loaded { run, config, seed, dataset, split, model } = loaded;
+    let judge = |which: Part, rows: &[usize]| {
+        let wanted = part.is_none_or(|part| part == which) && !rows.is_empty();
+        wanted.then(|| evaluate(model, dataset, rows, config.posterior(), *seed)).transpose()
+    };
+    let train = judge(Part::Train, &split.train)?;
+    let validation = judge(Part::Validation, &split.validation)?;
+    let test = judge(Part::Test, &split.test)?;
+    let summary = run.read_summary().ok();
+    let experts = match &summary {
+        // The same model, on the same samples.
+        Some(summary) => summary.experts.clone(),
+        None => {
+            let own = match &train {
+                Some(train) => train.clone(),
+                None => evaluate(model, dataset, &split.train, config.posterior(), *seed)?,
+            };
+            let experts = model.identified_experts(dataset, &split.train, own.responsibilities.view())?;
+            let scores = [&test, &validation, &train].into_iter().flatten().find_map(|e| e.scores.as_ref());
+            results::expert_summaries(&experts, model, scores.map(|scores| &scores.accuracy.assignment[..]))
+        }
+    };
+    let splits = Splits {
+        train: train.as_ref().map(results::split_summary),
+        validation: validation.as_ref().map(results::split_summary),
+        test: test.as_ref().map(results::split_summary),
+    };
+    let state = match &summary {
+        Some(summary) => summary.best_epoch.map(|epoch| format!(", best epoch {epoch}")).unwrap_or_default(),
+        None => ", not finished".to_owned(),
+    };
+    let head = format!("{}: {}, {}, seed {seed}{state}", run.root().display(), config.experiment, dataset.name());
+    say(format!("{head}\n\n{}", results::table(&splits, &experts)));
+    Ok(())
+}

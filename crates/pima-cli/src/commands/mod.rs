@@ -1,0 +1,56 @@
+//! One file for each command.
+
+mod data;
+mod evaluate;
+mod plot;
+mod train;
+
+use std::path::Path;
+
+use pima_cli::{MetricsRecord, RunDirectory, RunRecord};
+
+use crate::args::Command;
+use crate::failure::Outcome;
+use crate::interrupt::Interrupt;
+
+/// Carries out a command.
+pub(crate) fn run(command: Command, interrupt: &Interrupt) -> Outcome {
+    match command {
+        Command::Train(args) => train::run(&args, interrupt),
+        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Plot(args) => plot::run(&args),
+        Command::Data(args) => data::run(&args),
+    }
+}
+
+/// What a run said of itself when it began: from its metrics, or its summary if those are gone.
+fn began(run: &RunDirectory) -> Option<RunRecord> {
+    let records = run.read_metrics().unwrap_or_default();
+    let record = records.into_iter().find_map(|record| match record {
+        MetricsRecord::Run(record) => Some(*record),
+        _ => None,
+    });
+    record.or_else(|| {
+        let summary = run.read_summary().ok()?;
+        let (experiment, title, dataset, seed) = (summary.experiment, summary.title, summary.dataset, summary.seed);
+        Some(RunRecord { experiment, title, dataset, seed })
+    })
+}
+
+/// A path as it is to be typed again.
+fn typed(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_quoted_where_a_shell_would_split_them() {
+        assert_eq!(typed(Path::new("runs/4.1-0")), "runs/4.1-0");
+        assert_eq!(typed(Path::new("my runs/it's")), r"'my runs/it'\''s'");
+    }
+}

@@ -1,0 +1,65 @@
+//! Ctrl-C (and the signal by which a cluster ends a job): while a model trains, the first one asks for a checkpoint and an orderly end; at any other
+//! time, and the second time, the program quits at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+const QUIT: u8 = 0;
+const SAVE: u8 = 1;
+
+/// Shared by the signal's handler and the command.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Interrupt {
+    stop: Arc<AtomicBool>,
+    /// What the next signal means.
+    next: Arc<AtomicU8>,
+}
+
+/// What a signal leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// The training stops after its batch, and saves.
+    Save,
+    /// There is nothing to save, or no patience.
+    Quit,
+}
+
+impl Interrupt {
+    /// Called by the handler.
+    pub(crate) fn signalled(&self) -> Next {
+        if self.next.swap(QUIT, Ordering::SeqCst) == SAVE {
+            self.stop.store(true, Ordering::SeqCst);
+            Next::Save
+        } else {
+            Next::Quit
+        }
+    }
+
+    /// Runs `training` with the flag that is set when it is to stop.
+    pub(crate) fn during<T>(&self, training: impl FnOnce(Arc<AtomicBool>) -> T) -> T {
+        self.next.store(SAVE, Ordering::SeqCst);
+        let outcome = training(self.stop.clone());
+        self.next.store(QUIT, Ordering::SeqCst);
+        outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_first_signal_during_training_saves() {
+        let interrupt = Interrupt::default();
+        assert_eq!(interrupt.signalled(), Next::Quit);
+        interrupt.during(|stop| {
+            assert!(!stop.load(Ordering::SeqCst));
+            assert_eq!(interrupt.signalled(), Next::Save);
+            assert!(stop.load(Ordering::SeqCst));
+            assert_eq!(interrupt.signalled(), Next::Quit);
+        });
+        let interrupt = Interrupt::default();
+        interrupt.during(|_| ());
+        assert_eq!(interrupt.signalled(), Next::Quit);
+    }
+}

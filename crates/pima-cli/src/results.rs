@@ -1,0 +1,225 @@
+//! From evaluations to the summary, the predictions and the table on the screen.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use ndarray::Array1;
+use pima_cli::{
+    ExpertCluster, ExpertSummary, ModalityAxes, ModalityPredictions, Predictions, SplitSummary, Splits, Summary,
+};
+use pima_data::{Dataset, ModalityData};
+use pima_model::{Evaluation, IdentifiedExpert, Model};
+
+use crate::table::{Table, significant, with_error};
+
+/// What one split came to.
+pub(crate) fn split_summary(evaluation: &Evaluation) -> SplitSummary {
+    let scores = evaluation.scores.as_ref();
+    let confusion = scores.map(|scores| {
+        let counts = scores.accuracy.confusion.outer_iter();
+        counts.map(|row| row.iter().map(|&count| count as u64).collect()).collect()
+    });
+    let alone = evaluation.alone.iter();
+    SplitSummary {
+        n: evaluation.n,
+        elbo: Some(-0.5 * evaluation.loss.loss),
+        loss: Some(evaluation.loss.loss),
+        accuracy: scores.map(|scores| scores.accuracy.accuracy),
+        nmi: scores.map(|scores| scores.nmi),
+        ari: scores.map(|scores| scores.ari),
+        accuracy_from: alone.filter_map(|(name, alone)| Some((name.clone(), alone.accuracy?))).collect(),
+        confusion,
+        assignment: scores.map(|scores| scores.accuracy.assignment.clone()),
+        rmse: evaluation.rmse.clone(),
+    }
+}
+
+/// The experts' parameters, with the label that each cluster was matched to.
+pub(crate) fn expert_summaries(
+    experts: &[IdentifiedExpert],
+    model: &Model,
+    assignment: Option<&[Option<usize>]>,
+) -> BTreeMap<String, ExpertSummary> {
+    let weights = model.prior().weights();
+    let summary = |expert: &IdentifiedExpert| {
+        let clusters = expert.theta.outer_iter().zip(expert.standard_errors.outer_iter()).enumerate();
+        let clusters = clusters.map(|(cluster, (values, errors))| ExpertCluster {
+            cluster,
+            weight: weights[cluster],
+            values: values.to_vec(),
+            standard_errors: errors.to_vec(),
+            label: assignment.and_then(|labels| *labels.get(cluster)?),
+        });
+        ExpertSummary {
+            parameters: expert.parameters.clone(),
+            units: expert.units.clone(),
+            clusters: clusters.collect(),
+        }
+    };
+    experts.iter().map(|expert| (expert.modality.clone(), summary(expert))).collect()
+}
+
+/// Fills in what follows from the model and the data alone.
+pub(crate) fn describe(summary: &mut Summary, model: &Model, dataset: &Dataset) {
+    summary.n_parameters = model.n_parameters() as u64;
+    (summary.n_clusters, summary.n_latent) = (model.prior().n_clusters(), model.prior().n_latent());
+    summary.modalities = model.modality_names().map(str::to_owned).collect();
+    let modalities = dataset.modalities().iter();
+    summary.modality_shapes = modalities.clone().map(|data| (data.name().to_owned(), data.shape())).collect();
+    summary.modality_axes = modalities.filter_map(|data| Some((data.name().to_owned(), axes(data)?))).collect();
+}
+
+/// Names of the axes of a curve; none where nothing is known.
+fn axes(data: &ModalityData) -> Option<ModalityAxes> {
+    let with_units =
+        |name: &str, units: &str| if units.is_empty() { name.to_owned() } else { format!("{name} ({units})") };
+    let axis = data.axis()?;
+    Some(ModalityAxes {
+        x: with_units(&axis.name, &axis.units),
+        y: with_units(data.name(), data.units()),
+        grid: axis.points.clone(),
+    })
+}
+
+/// What the model makes of samples `rows`, whose evaluation is given.
+pub(crate) fn predictions(
+    model: &Model,
+    dataset: &Dataset,
+    rows: &[usize],
+    evaluation: &Evaluation,
+) -> Result<Predictions> {
+    let integers =
+        |clusters: &[Option<usize>]| clusters.iter().map(|c| c.map_or(-1, |c| c as i64)).collect::<Array1<i64>>();
+    let means = model.cluster_means(dataset, rows, evaluation.responsibilities.view())?;
+    let mut modalities = BTreeMap::new();
+    for (m, (name, mean)) in model.modality_names().zip(means).enumerate() {
+        let alone = evaluation.alone.get(name);
+        let of_modality = ModalityPredictions {
+            latent_mean: alone.map(|alone| alone.latent_mean.clone()),
+            cluster: alone.map(|alone| integers(&alone.clusters)),
+            decoded: Some(model.decoded_centres(m)?),
+            mean: Some(mean),
+        };
+        modalities.insert(name.to_owned(), of_modality);
+    }
+    let prior = model.prior();
+    Ok(Predictions {
+        latent_mean: evaluation.latent_mean.clone(),
+        latent_logvar: evaluation.latent_logvar.clone(),
+        responsibilities: evaluation.responsibilities.clone(),
+        cluster: evaluation.clusters.mapv(|cluster| cluster as i64),
+        label: match dataset.labels() {
+            Some(labels) => rows.iter().map(|&row| labels.values()[row] as i64).collect(),
+            None => Array1::from_elem(rows.len(), -1),
+        },
+        prior_weight: prior.weights().to_owned(),
+        prior_mean: prior.mean().to_owned(),
+        prior_var: prior.var().to_owned(),
+        modalities,
+    })
+}
+
+/// The results as a table, a column for each split, and one of each expert's parameters.
+pub(crate) fn table(splits: &Splits, experts: &BTreeMap<String, ExpertSummary>) -> String {
+    let named = [("train", &splits.train), ("validation", &splits.validation), ("test", &splits.test)];
+    let splits: Vec<(&str, &SplitSummary)> =
+        named.into_iter().filter_map(|(name, split)| Some((name, split.as_ref()?))).collect();
+    let mut table = Table::default();
+    table.row(std::iter::once("").chain(splits.iter().map(|(name, _)| *name)));
+    let mut row = |name: String, value: &dyn Fn(&SplitSummary) -> Option<String>| {
+        let values: Vec<Option<String>> = splits.iter().map(|(_, split)| value(split)).collect();
+        if values.iter().any(Option::is_some) {
+            table.row(
+                std::iter::once(name).chain(values.into_iter().map(|value| value.unwrap_or_else(|| "-".to_owned()))),
+            );
+        }
+    };
+    let percent = |x: f64| format!("{:.2} %", 100.0 * x);
+    row("samples".to_owned(), &|split| Some(split.n.to_string()));
+    row("ELBO per sample".to_owned(), &|split| split.elbo.map(significant));
+    row("accuracy".to_owned(), &|split| split.accuracy.map(percent));
+    for name in names(&splits, |split| &split.accuracy_from) {
+        row(format!("  from {name} alone"), &|split| split.accuracy_from.get(name).copied().map(percent));
+    }
+    row("NMI".to_owned(), &|split| split.nmi.map(|x| format!("{x:.4}")));
+    row("ARI".to_owned(), &|split| split.ari.map(|x| format!("{x:.4}")));
+    for name in names(&splits, |split| &split.rmse) {
+        row(format!("RMSE of {name}"), &|split| split.rmse.get(name).copied().map(significant));
+    }
+    let mut text = table.to_string();
+    for (name, expert) in experts {
+        text += &format!("\n{name}: parameters of the expert by cluster, ± standard error\n{}", expert_table(expert));
+    }
+    text
+}
+
+/// Names that occur in a map of any split.
+fn names<'a>(
+    splits: &[(&str, &'a SplitSummary)],
+    map: impl Fn(&'a SplitSummary) -> &'a BTreeMap<String, f64>,
+) -> std::collections::BTreeSet<&'a str> {
+    splits.iter().flat_map(|(_, split)| map(split).keys().map(String::as_str)).collect()
+}
+
+fn expert_table(expert: &ExpertSummary) -> Table {
+    let mut table = Table::default();
+    let labelled = expert.clusters.iter().any(|cluster| cluster.label.is_some());
+    let units = |p: usize| {
+        expert.units.get(p).filter(|unit| !unit.is_empty()).map_or_else(String::new, |unit| format!(" ({unit})"))
+    };
+    let mut head = vec!["cluster".to_owned()];
+    head.extend(labelled.then(|| "label".to_owned()));
+    head.push("weight".to_owned());
+    head.extend(expert.parameters.iter().enumerate().map(|(p, name)| format!("{name}{}", units(p))));
+    table.row(head);
+    for cluster in &expert.clusters {
+        let mut row = vec![cluster.cluster.to_string()];
+        row.extend(labelled.then(|| cluster.label.map_or_else(|| "-".to_owned(), |label| label.to_string())));
+        row.push(format!("{:.4}", cluster.weight));
+        let errors = cluster.standard_errors.iter().copied().chain(std::iter::repeat(f64::NAN));
+        row.extend(cluster.values.iter().zip(errors).map(|(&value, error)| with_error(value, error)));
+        table.row(row);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_shows_what_there_is() {
+        let test = SplitSummary {
+            n: 70,
+            elbo: Some(-12.3456),
+            accuracy: Some(0.5),
+            accuracy_from: [("line".to_owned(), 0.25)].into(),
+            rmse: [("line".to_owned(), 0.1)].into(),
+            ..Default::default()
+        };
+        let train =
+            SplitSummary { n: 700, elbo: Some(-12.0), rmse: [("line".to_owned(), 0.1)].into(), ..Default::default() };
+        let cluster =
+            ExpertCluster { cluster: 0, weight: 1.0, values: vec![3.0], standard_errors: vec![0.0123], label: None };
+        let expert =
+            ExpertSummary { parameters: vec!["slope".into()], units: vec!["m/s".into()], clusters: vec![cluster] };
+        let splits = Splits { train: Some(train), validation: None, test: Some(test) };
+        let text = table(&splits, &[("line".to_owned(), expert)].into());
+        let expected = "\
+                   train     test
+samples              700       70
+ELBO per sample  -12.000  -12.346
+accuracy               -  50.00 %
+  from line alone      -  25.00 %
+RMSE of line     0.10000  0.10000
+
+line: parameters of the expert by cluster, ± standard error
+cluster  weight    slope (m/s)
+0        1.0000  3.000 ± 0.012
+";
+        // The first column is as wide as its longest name.
+        let squeeze =
+            |text: &str| text.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>();
+        assert_eq!(squeeze(&text), squeeze(expected));
+    }
+}
