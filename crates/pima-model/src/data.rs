@@ -1,6 +1,6 @@
 //! From a config's `[data]` and `[[modality]]` tables to a dataset.
 
-use crate::config::{DataSource, ExperimentConfig, SourceConfig};
+use crate::config::{DataConfig, DataSource, ExperimentConfig, SourceConfig};
 use crate::{Error, Result};
 use pima_data::{Dataset, DigitsOptions, LineOptions, ModalityData, Split, find_mnist, load_mnist, manufacture_lines, procedural_digits};
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ pub struct DataLocations {
 /// When files are missing or broken, or a modality asks for something the collection does not have.
 pub fn load_data(config: &ExperimentConfig, locations: &DataLocations, seed: u64) -> Result<(Dataset, Split)> {
     let data = &config.data;
-    let mut dataset = load_source(data.source, locations, data.seed)?;
+    let mut dataset = load_source(data, locations)?;
     if data.max_samples.is_some() || data.max_test_samples.is_some() {
         dataset = dataset.first(data.max_samples, data.max_test_samples)?;
     }
@@ -46,16 +46,25 @@ pub fn load_data(config: &ExperimentConfig, locations: &DataLocations, seed: u64
     Ok((dataset, split))
 }
 
-fn load_source(source: DataSource, locations: &DataLocations, seed: u64) -> Result<Dataset> {
+fn load_source(data: &DataConfig, locations: &DataLocations) -> Result<Dataset> {
     let mnist = || find_mnist(locations.datasets.as_deref(), &locations.fallback).and_then(|folder| load_mnist(&folder));
-    match source {
+    match data.source {
         DataSource::Mnist => Ok(mnist()?),
-        DataSource::Digits => Ok(procedural_digits(&DigitsOptions::default(), seed)?),
+        DataSource::Digits => digits(data),
         DataSource::MnistOrDigits => match mnist() {
-            Err(pima_data::Error::MnistNotFound { .. }) => load_source(DataSource::Digits, locations, seed),
+            Err(pima_data::Error::MnistNotFound { .. }) => digits(data),
             found => Ok(found?),
         },
     }
+}
+
+/// Procedural digits, no more than will be used: a row does not depend on how many there are.
+fn digits(data: &DataConfig) -> Result<Dataset> {
+    let all = DigitsOptions::default();
+    let at_most = |most: Option<usize>, all: usize| most.map_or(all, |most| most.min(all));
+    let n_train = at_most(data.max_samples, all.n_train);
+    let n_test = at_most(data.max_test_samples, all.n_test);
+    Ok(procedural_digits(&DigitsOptions { n_train, n_test, ..all }, data.seed)?)
 }
 
 fn lines(dataset: &Dataset, name: &str, points: usize, noise_variance: f64, seed: u64) -> Result<ModalityData> {

@@ -101,6 +101,10 @@ impl Trainer<'_> {
         }
         while self.progress.epochs < n_epochs && !self.progress.finished {
             self.epoch(observer)?;
+            // An epoch of one batch, or one without an M-step between its batches, can stop only here.
+            if self.is_to_stop() && self.progress.epochs < n_epochs && !self.progress.finished {
+                return Err(Error::Stopped { epoch: self.progress.epochs + 1 });
+            }
         }
         self.progress.finished = true;
         self.save("last", observer)?;
@@ -282,7 +286,7 @@ impl Trainer<'_> {
             }
             observer.event(&Event::Batch { epoch, batch: k + 1, so_far: &self.progress.sums.record(&self.model) });
             self.progress.epoch_seconds = seconds_before + begun.elapsed().as_secs_f64();
-            let stop = self.options.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed));
+            let stop = self.is_to_stop();
             let due = self.since_checkpoint.elapsed().as_secs_f64() > config.checkpoint_minutes * 60.0;
             // Sums between two M-steps are not stored, so the state is complete only right after one.
             if (due || stop) && !between_em_updates && k + 1 < self.n_batches() {
@@ -293,6 +297,10 @@ impl Trainer<'_> {
             }
         }
         Ok(())
+    }
+
+    fn is_to_stop(&self) -> bool {
+        self.options.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 
     fn learning_rate(&self, epoch: usize, batch: usize) -> f64 {
