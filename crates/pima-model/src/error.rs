@@ -24,7 +24,7 @@ pub enum Error {
     },
     /// A term of the loss stopped being finite; the last checkpoint is from before it.
     #[error(
-        "the {term} term of the loss is {value} at epoch {epoch}, batch {batch}{}; the last checkpoint is from before it: resume with a lower learning_rate, or set training.adam.clip_norm",
+        "the {term} term of the loss is {value} at epoch {epoch}, batch {batch}{}; train again with a lower learning_rate, or with training.adam.clip_norm; the last checkpoint is from before it",
         modality.as_ref().map(|m| format!(" (modality {m:?})")).unwrap_or_default()
     )]
     NotFinite {
