@@ -4,7 +4,9 @@
 //! package whose build script prints it.
 
 fn main() {
-    println!("cargo:rerun-if-changed=build.rs");
+    // The metadata changes with libtorch, and cargo reruns the script then of itself. No path is named: this file is shared, and a relative path would be
+    // looked for in each package and never be up to date there.
+    println!("cargo:rerun-if-env-changed=DEP_TCH_LIBTORCH_LIB");
     if let Some(lib) = std::env::var_os("DEP_TCH_LIBTORCH_LIB") {
         println!("cargo:rustc-link-arg=-Wl,-rpath,{}", lib.to_string_lossy());
         // For `--version`. A libtorch inside a Python package has no such file.

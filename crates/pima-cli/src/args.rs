@@ -17,7 +17,7 @@ A run is a directory. If training was interrupted, the same command with --resum
 
 const TRAIN_EXAMPLES: &str = "\
 Examples:
-  pima train my-experiment.toml                         into runs/<experiment>-<seed>
+  pima train my-experiment.toml                         into runs/EXPERIMENT-SEED
   pima train my-experiment.toml --seed 3 --out runs/c   another repetition, elsewhere
   pima train my-experiment.toml --out runs/c --resume   go on after an interruption
 
@@ -73,7 +73,7 @@ pub(crate) struct TrainArgs {
     /// Seed of the split, of the initial weights and of everything else that is random [default: 0, with --resume the run's own].
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
-    /// Directory of the run [default: runs/<experiment>-<seed>].
+    /// Directory of the run [default: runs/EXPERIMENT-SEED].
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Where the networks run; auto is CUDA where there is a GPU, else the processor.

@@ -1,5 +1,4 @@
-//! The parts of the `pima` program that other programs and tests may use: run directories and the figures drawn from
-//! them.
+#![doc = include_str!("../README.md")]
 
 // Figures of a run.
 mod plots;

@@ -1,5 +1,7 @@
 //! The `pima` program. Here alone it is decided how the process ends.
 
+// How large tensors are allocated.
+mod allocation;
 // What the user typed.
 mod args;
 // What each command does.
@@ -24,6 +26,7 @@ use std::process::ExitCode;
 use interrupt::{Interrupt, Next};
 
 fn main() -> ExitCode {
+    allocation::keep_large_blocks();
     let command = match args::parse(std::env::args_os()) {
         Ok(command) => command,
         Err(answer) => return failure::answer(&answer),

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use pima_model::{EpochRecord, LossRecord, Phase};
 
-const TEMPLATE: &str = "{prefix} {bar:24} {pos}/{len}  {msg}";
+/// The message is cut where the terminal ends.
+const TEMPLATE: &str = "{prefix} {bar:16} {pos}/{len}  {wide_msg}";
 
 /// How much is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,14 +92,14 @@ impl Progress {
             return;
         }
         if self.terminal {
-            let left = self.left(epoch, batch).map(|left| format!(", {left}")).unwrap_or_default();
+            let left = self.left(epoch, batch).map(|left| format!("{left}, ")).unwrap_or_default();
             let bar = self.bar.get_or_insert_with(|| {
                 let style = ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar());
                 ProgressBar::new(self.n_batches as u64)
                     .with_style(style)
                     .with_prefix(format!("epoch {epoch}/{}", self.n_epochs))
             });
-            bar.set_message(format!("{}{left}", terms(so_far)));
+            bar.set_message(format!("{left}{}", terms(so_far)));
             bar.set_position(batch as u64);
         } else if batch.is_multiple_of(self.n_batches.div_ceil(10)) && batch < self.n_batches {
             self.detail(|| format!("  epoch {epoch}, batch {batch}/{}: {}", self.n_batches, terms(so_far)));
@@ -155,7 +156,7 @@ impl Progress {
 /// The loss and its terms.
 fn terms(loss: &LossRecord) -> String {
     format!(
-        "loss {:.3} (recon {:.3}, cluster {:.3}, categorical {:.3}, entropy {:.3})",
+        "loss {:.3} = recon {:.3} + cluster {:.3} + categorical {:.3} - entropy {:.3}",
         loss.loss, loss.recon, loss.cluster, loss.categorical, loss.entropy
     )
 }

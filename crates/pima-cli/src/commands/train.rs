@@ -245,6 +245,7 @@ fn conclude(
         let some = (!rows.is_empty()).then(|| evaluate(model, dataset, rows, config.posterior(), *seed));
         Ok(some.transpose()?)
     };
+    progress.note(&format!("evaluating the model of epoch {} on every split", outcome.best_epoch));
     let (train, validation, test) = (judge(&split.train)?, judge(&split.validation)?, judge(&split.test)?);
     let train = train.ok_or_else(|| anyhow!("there are no samples to train on"))?;
     match &test {
@@ -283,6 +284,8 @@ fn conclude(
     if let Err(error) = draw_all(run) {
         progress.note(&format!("the figures could not be drawn: {error:#}"));
     }
+    summary.wall_seconds = wall_before + begun.elapsed().as_secs_f64();
+    run.write_summary(&summary)?;
     if !progress.is_quiet() {
         say(format!(
             "\n{}\n{}: best epoch {} of {}, {}",

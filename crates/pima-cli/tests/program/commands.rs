@@ -98,3 +98,23 @@ fn the_program_explains_itself() {
         assert!(help.contains("Example") && help.contains(&format!("\n  pima {command} ")), "{help}");
     }
 }
+
+#[test]
+fn the_readmes_experiment_runs() {
+    let readme = include_str!("../../README.md");
+    let config = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let small = config
+        .replace("max_samples = 6000", "max_samples = 100\nmax_test_samples = 20")
+        .replace("epochs = 5", "epochs = 1");
+    assert_ne!(small, config);
+    let bench = Bench::new(&small);
+    bench.ok("train tiny.toml --out runs/first --device cpu --threads 1");
+    // Every array that the README reads is there under its name.
+    let predictions = fs::read(bench.path("runs/first/predictions.npz")).unwrap();
+    let names: Vec<&str> = readme.split("p[\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(names.len(), 11);
+    for name in names {
+        let entry = format!("{name}.npy");
+        assert!(predictions.windows(entry.len()).any(|part| part == entry.as_bytes()), "{name}");
+    }
+}
