@@ -44,6 +44,22 @@ impl Interrupt {
     }
 }
 
+/// Ends the process at once, from the handler's thread.
+///
+/// Not by `std::process::exit`: that takes libtorch apart while the main thread is still computing with it, which ends in a segmentation fault.
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "_exit has no safe wrapper")]
+pub(crate) fn quit(code: u8) -> ! {
+    // SAFETY: _exit takes any number, touches no memory of ours and does not return.
+    unsafe { libc::_exit(libc::c_int::from(code)) }
+}
+
+/// Ends the process at once.
+#[cfg(not(unix))]
+pub(crate) fn quit(code: u8) -> ! {
+    std::process::exit(i32::from(code))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     let signals = interrupt.clone();
     let handler = ctrlc::set_handler(move || match signals.signalled() {
         Next::Save => eprintln!("\nstopping after this batch, with a checkpoint; once more to quit at once"),
-        Next::Quit => std::process::exit(i32::from(failure::INTERRUPTED)),
+        Next::Quit => interrupt::quit(failure::INTERRUPTED),
     });
     if let Err(error) = handler {
         eprintln!("note: Ctrl-C will not save a checkpoint ({error})");

@@ -1,6 +1,7 @@
 //! Runs that are cut short: what goes on from them is the run that was not interrupted, bit for bit.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output};
 
@@ -83,6 +84,24 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
         bench.ok(&format!("{TRAIN} --resume"));
         assert_same_results(&finished().path("run"), &bench.path("run"));
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_ctrl_c_quits_at_once() {
+    // One batch of many samples takes its time.
+    let config = TINY.replace("max_samples = 400", "max_samples = 8000").replace("batch_size = 4", "batch_size = 7200");
+    let bench = Bench::new(&config.replace("channels = [4, 8] }\ndecoder", "channels = [16, 16] }\ndecoder"));
+    let mut child = bench.command(TRAIN).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let signal = || Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(lines.any(|line| line.starts_with("start: ")), "the first batch is next");
+    signal();
+    assert!(lines.any(|line| line.starts_with("stopping after this batch")));
+    signal();
+    let rest: Vec<String> = lines.collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
+    assert!(rest.iter().all(|line| !line.contains("the state is saved")), "{rest:?}");
 }
 
 #[cfg(unix)]
