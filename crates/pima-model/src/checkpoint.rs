@@ -59,14 +59,25 @@ struct State {
 }
 
 /// Writes a checkpoint: beside, synced, renamed.
-pub(crate) fn save(file: &Path, model: &Model, adam: &Adam, small: &SmallAdam, progress: &Progress, seed: u64) -> Result<()> {
+pub(crate) fn save(
+    file: &Path,
+    model: &Model,
+    adam: &Adam,
+    small: &SmallAdam,
+    progress: &Progress,
+    seed: u64,
+) -> Result<()> {
     let (first, second, adam_steps) = adam.state()?;
     let state = State {
         format: FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         seed,
         prior: model.prior.clone(),
-        experts: model.modalities.iter().map(|m| if let Head::Expert(e) = &m.head { Some(e.theta().to_owned()) } else { None }).collect(),
+        experts: model
+            .modalities
+            .iter()
+            .map(|m| if let Head::Expert(e) = &m.head { Some(e.theta().to_owned()) } else { None })
+            .collect(),
         variances: model.modalities.iter().map(|m| m.variance).collect(),
         normalisations: model.normalisations.clone(),
         adam_steps,
@@ -82,7 +93,9 @@ pub(crate) fn save(file: &Path, model: &Model, adam: &Adam, small: &SmallAdam, p
     }
     tensors.push(("adam.first".to_owned(), vec![first.len()], bytes(&first)));
     tensors.push(("adam.second".to_owned(), vec![second.len()], bytes(&second)));
-    let views = tensors.iter().map(|(name, shape, data)| Ok((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), data)?)));
+    let views = tensors
+        .iter()
+        .map(|(name, shape, data)| Ok((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), data)?)));
     let views = views.collect::<Result<Vec<_>, safetensors::SafeTensorError>>().map_err(|e| fail(e.to_string()))?;
     let metadata = HashMap::from([(KEY.to_owned(), json)]);
     let contents = safetensors::serialize(views, Some(metadata)).map_err(|e| fail(e.to_string()))?;
@@ -90,18 +103,28 @@ pub(crate) fn save(file: &Path, model: &Model, adam: &Adam, small: &SmallAdam, p
 }
 
 /// Loads a checkpoint into a model built from the same config; returns the position and the seed.
-pub(crate) fn load(file: &Path, model: &mut Model, adam: Option<&mut Adam>, small: &mut SmallAdam) -> Result<(Progress, u64)> {
+pub(crate) fn load(
+    file: &Path,
+    model: &mut Model,
+    adam: Option<&mut Adam>,
+    small: &mut SmallAdam,
+) -> Result<(Progress, u64)> {
     let fail = |problem: String| Error::Checkpoint { file: file.to_owned(), problem };
     let contents = fs::read(file).map_err(|source| Error::Io { file: file.to_owned(), source })?;
     let (_, header) = SafeTensors::read_metadata(&contents).map_err(|e| fail(format!("not a checkpoint ({e})")))?;
     let tensors = SafeTensors::deserialize(&contents).map_err(|e| fail(format!("damaged ({e})")))?;
-    let json = header.metadata().as_ref().and_then(|m| m.get(KEY)).ok_or_else(|| fail("has no pima state".to_owned()))?;
+    let json =
+        header.metadata().as_ref().and_then(|m| m.get(KEY)).ok_or_else(|| fail("has no pima state".to_owned()))?;
     let state: State = serde_json::from_str(json).map_err(|e| fail(format!("state not understood ({e})")))?;
     if state.format != FORMAT {
-        return Err(fail(format!("format {} of pima {}; this pima reads format {FORMAT}", state.format, state.version)));
+        return Err(fail(format!(
+            "format {} of pima {}; this pima reads format {FORMAT}",
+            state.format, state.version
+        )));
     }
     let values = |name: &str| -> Result<Vec<f32>> {
-        let tensor = tensors.tensor(name).map_err(|_| fail(format!("has no tensor {name:?}: the config is another one")))?;
+        let tensor =
+            tensors.tensor(name).map_err(|_| fail(format!("has no tensor {name:?}: the config is another one")))?;
         Ok(tensor.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
     };
     let mut snapshot = Vec::new();
@@ -115,7 +138,9 @@ pub(crate) fn load(file: &Path, model: &mut Model, adam: Option<&mut Adam>, smal
     }
     let (n, l) = (model.prior.n_clusters(), model.prior.n_latent());
     if (state.prior.n_clusters(), state.prior.n_latent()) != (n, l) || state.experts.len() != model.modalities.len() {
-        return Err(fail(format!("is of a model with other clusters, latent dimensions or modalities than the config's {n}, {l}")));
+        return Err(fail(format!(
+            "is of a model with other clusters, latent dimensions or modalities than the config's {n}, {l}"
+        )));
     }
     model.parameters.restore(&snapshot)?;
     model.prior = state.prior;

@@ -2,7 +2,10 @@
 
 use crate::config::{DataConfig, DataSource, ExperimentConfig, SourceConfig};
 use crate::{Error, Result};
-use pima_data::{Dataset, DigitsOptions, LineOptions, ModalityData, Split, find_mnist, load_mnist, manufacture_lines, procedural_digits};
+use pima_data::{
+    Dataset, DigitsOptions, LineOptions, ModalityData, Split, find_mnist, load_mnist, manufacture_lines,
+    procedural_digits,
+};
 use std::path::PathBuf;
 
 /// Where to look for files.
@@ -47,7 +50,8 @@ pub fn load_data(config: &ExperimentConfig, locations: &DataLocations, seed: u64
 }
 
 fn load_source(data: &DataConfig, locations: &DataLocations) -> Result<Dataset> {
-    let mnist = || find_mnist(locations.datasets.as_deref(), &locations.fallback).and_then(|folder| load_mnist(&folder));
+    let mnist =
+        || find_mnist(locations.datasets.as_deref(), &locations.fallback).and_then(|folder| load_mnist(&folder));
     match data.source {
         DataSource::Mnist => Ok(mnist()?),
         DataSource::Digits => digits(data),
@@ -72,6 +76,7 @@ fn lines(dataset: &Dataset, name: &str, points: usize, noise_variance: f64, seed
         modality: name.to_owned(),
         problem: "a manufactured line takes its slope from a label, and this collection has none".to_owned(),
     })?;
-    let options = LineOptions { name: name.to_owned(), n_coordinates: points, noise_variance, ..LineOptions::default() };
+    let options =
+        LineOptions { name: name.to_owned(), n_coordinates: points, noise_variance, ..LineOptions::default() };
     Ok(manufacture_lines(labels, &options, seed)?)
 }

@@ -6,9 +6,7 @@ use crate::randomness::{Purpose, generator};
 use crate::train::{LossSums, Step};
 use crate::{Error, Result};
 use ndarray::{Array1, Array2, Array3, ArrayView2, Axis, s};
-use pima_core::{
-    ClusterAccuracy, ClusterPosterior, ari, most_probable, nmi, unsupervised_accuracy,
-};
+use pima_core::{ClusterAccuracy, ClusterPosterior, ari, most_probable, nmi, unsupervised_accuracy};
 use pima_data::{Batch, Batches, Dataset};
 use pima_nets::{Mode, tensor_from_f64, to_array2};
 use std::collections::BTreeMap;
@@ -66,7 +64,13 @@ pub struct Scores {
 ///
 /// # Errors
 /// When the dataset does not have the model's modalities, or a term of the loss is not finite.
-pub fn evaluate(model: &Model, dataset: &Dataset, rows: &[usize], posterior: ClusterPosterior, seed: u64) -> Result<Evaluation> {
+pub fn evaluate(
+    model: &Model,
+    dataset: &Dataset,
+    rows: &[usize],
+    posterior: ClusterPosterior,
+    seed: u64,
+) -> Result<Evaluation> {
     let (n, n_latent, n_modalities) = (rows.len(), model.prior.n_latent(), model.modalities.len());
     let batches = Batches::new(dataset, &model.normalisations)?;
     let (mut batch, mut step, mut sums) = (Batch::default(), Step::default(), LossSums::default());
@@ -77,10 +81,12 @@ pub fn evaluate(model: &Model, dataset: &Dataset, rows: &[usize], posterior: Clu
     no_grad(|| {
         for (k, chunk) in rows.chunks(ROWS).enumerate() {
             batches.gather(chunk, &mut batch)?;
-            let eps = crate::train::standard_normal(chunk.len(), n_latent, &mut generator(seed, Purpose::Evaluation, 0, k));
+            let eps =
+                crate::train::standard_normal(chunk.len(), n_latent, &mut generator(seed, Purpose::Evaluation, 0, k));
             let at = crate::train::At { epoch: 0, batch: k + 1 };
             let weight = batch.weight().to_owned();
-            let forward = step.forward(model, &batch, weight.view(), eps.view(), posterior, Mode::Evaluate, true, at)?;
+            let forward =
+                step.forward(model, &batch, weight.view(), eps.view(), posterior, Mode::Evaluate, true, at)?;
             step.add_loss(model, &batch, &forward, &mut sums)?;
             let range = k * ROWS..k * ROWS + chunk.len();
             mean.slice_mut(s![range.clone(), ..]).assign(&step.workspace.fused_mean());
@@ -97,9 +103,13 @@ pub fn evaluate(model: &Model, dataset: &Dataset, rows: &[usize], posterior: Clu
     let mut responsibilities = Array2::zeros((n, model.prior.n_clusters()));
     model.prior.responsibilities(mean.view(), responsibilities.view_mut())?;
     let clusters = most_probable(responsibilities.view());
-    let labels: Option<Vec<usize>> = dataset.labels().map(|labels| rows.iter().map(|&row| labels.values()[row]).collect());
+    let labels: Option<Vec<usize>> =
+        dataset.labels().map(|labels| rows.iter().map(|&row| labels.values()[row]).collect());
     let n_labels = dataset.labels().map_or(0, pima_data::Labels::n_labels);
-    let scores = labels.as_deref().filter(|l| !l.is_empty()).map(|l| scores(l, clusters.as_slice().unwrap_or(&[]), n_labels, model.prior.n_clusters()));
+    let scores = labels
+        .as_deref()
+        .filter(|l| !l.is_empty())
+        .map(|l| scores(l, clusters.as_slice().unwrap_or(&[]), n_labels, model.prior.n_clusters()));
     let scores = scores.transpose()?;
     let mut alone = BTreeMap::new();
     for (m, modality) in model.modalities.iter().enumerate() {
@@ -107,10 +117,21 @@ pub fn evaluate(model: &Model, dataset: &Dataset, rows: &[usize], posterior: Clu
         alone.insert(modality.name.clone(), alone_evaluation(model, view, labels.as_deref(), n_labels)?);
     }
     let names = model.modality_names().map(str::to_owned);
-    let rmse = names.zip(&squares).filter(|(_, (_, n))| *n > 0.0).map(|(name, (sum, n))| (name, (sum / n).sqrt())).collect();
+    let rmse =
+        names.zip(&squares).filter(|(_, (_, n))| *n > 0.0).map(|(name, (sum, n))| (name, (sum / n).sqrt())).collect();
     let mut loss = sums.record(model);
     loss.accuracy = scores.as_ref().map(|s| s.accuracy.accuracy);
-    Ok(Evaluation { n, loss, latent_mean: mean, latent_logvar: logvar, responsibilities, clusters, alone, rmse, scores })
+    Ok(Evaluation {
+        n,
+        loss,
+        latent_mean: mean,
+        latent_logvar: logvar,
+        responsibilities,
+        clusters,
+        alone,
+        rmse,
+        scores,
+    })
 }
 
 fn scores(labels: &[usize], clusters: &[usize], n_labels: usize, n_clusters: usize) -> Result<Scores> {
@@ -121,7 +142,12 @@ fn scores(labels: &[usize], clusters: &[usize], n_labels: usize, n_clusters: usi
     })
 }
 
-fn alone_evaluation(model: &Model, mean: ArrayView2<'_, f64>, labels: Option<&[usize]>, n_labels: usize) -> Result<AloneEvaluation> {
+fn alone_evaluation(
+    model: &Model,
+    mean: ArrayView2<'_, f64>,
+    labels: Option<&[usize]>,
+    n_labels: usize,
+) -> Result<AloneEvaluation> {
     let has: Vec<usize> = (0..mean.nrows()).filter(|&row| !mean[[row, 0]].is_nan()).collect();
     let seen = mean.select(Axis(0), &has);
     let assigned = if has.is_empty() { Array1::zeros(0) } else { model.prior.assign(seen.view())? };
@@ -147,7 +173,12 @@ fn add_squares(model: &Model, batch: &Batch, mean: ArrayView2<'_, f64>, squares:
                 continue;
             }
             *count += x.len() as f64;
-            *sum += x.iter().zip(e).enumerate().map(|(j, (&x, &e))| ((f64::from(x) - e) * normalisation.scale(j)).powi(2)).sum::<f64>();
+            *sum += x
+                .iter()
+                .zip(e)
+                .enumerate()
+                .map(|(j, (&x, &e))| ((f64::from(x) - e) * normalisation.scale(j)).powi(2))
+                .sum::<f64>();
         }
     }
     Ok(())
@@ -177,18 +208,24 @@ pub(crate) fn fused_posteriors(model: &Model, dataset: &Dataset, rows: &[usize])
 
 impl Model {
     /// Modality `m` decoded at `z` (B,l), averaged over the clusters with weights `responsibilities` (B,N) where decoders depend on them; (B,d), normalised.
-    pub(crate) fn decode(&self, m: usize, z: ArrayView2<'_, f64>, responsibilities: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+    pub(crate) fn decode(
+        &self,
+        m: usize,
+        z: ArrayView2<'_, f64>,
+        responsibilities: ArrayView2<'_, f64>,
+    ) -> Result<Array2<f64>> {
         match &self.modalities[m].head {
             Head::Expert(expert) => Ok(responsibilities.dot(&expert.normalised().mapv(f64::from))),
             Head::Networks(decoders) => no_grad(|| {
                 let z = tensor_from_f64(z, self.parameters.device())?;
-                let mut outputs = decoders.iter().map(|decoder| Ok::<_, Error>(to_array2(&decoder.forward(&self.parameters, &z))?));
+                let mut outputs =
+                    decoders.iter().map(|decoder| Ok::<_, Error>(to_array2(&decoder.forward(&self.parameters, &z))?));
                 if decoders.len() == 1 {
                     return outputs.next().expect("one decoder");
                 }
                 let mut mean = Array2::zeros((responsibilities.nrows(), self.modalities[m].shape.size()));
                 for (output, g) in outputs.zip(responsibilities.columns()) {
-                    mean += &(output? * &g.insert_axis(Axis(1)));
+                    mean += &(output? * g.insert_axis(Axis(1)));
                 }
                 Ok(mean)
             }),

@@ -52,7 +52,12 @@ impl ExpertDecoder {
 
     /// Adds `weight * sum_j [log v + (x_j - E_cj)^2 / v]` to `out` (B,N) for the rows whose `present` is not 0; `x` (B,d) is normalised.
     pub(crate) fn add_reconstruction(
-        &self, x: ArrayView2<'_, f32>, present: ArrayView1<'_, f64>, weight: f64, variance: f64, mut out: ArrayViewMut2<'_, f64>,
+        &self,
+        x: ArrayView2<'_, f32>,
+        present: ArrayView1<'_, f64>,
+        weight: f64,
+        variance: f64,
+        mut out: ArrayViewMut2<'_, f64>,
     ) {
         let constant = x.ncols() as f64 * variance.ln();
         for ((row, &p), mut out) in x.outer_iter().zip(present).zip(out.outer_iter_mut()) {
@@ -80,7 +85,12 @@ impl ExpertDecoder {
     }
 
     /// One weighted least squares fit per cluster, `None` for a cluster without members or whose data do not determine its parameters.
-    pub(crate) fn fits(&self, sums: &CurveSums, normalisation: &Normalisation, name: &str) -> Result<Vec<Option<ExpertFit>>> {
+    pub(crate) fn fits(
+        &self,
+        sums: &CurveSums,
+        normalisation: &Normalisation,
+        name: &str,
+    ) -> Result<Vec<Option<ExpertFit>>> {
         let mut mean = sums.mean().to_owned();
         normalisation.invert(mean.view_mut());
         let count = sums.count();
@@ -95,7 +105,9 @@ impl ExpertDecoder {
                 }
                 match self.expert.fit(mean, weight.view(), self.theta.row(cluster)) {
                     Ok(fit) => Ok(Some(fit)),
-                    Err(ExpertError::NoWeight | ExpertError::Undetermined { .. } | ExpertError::Diverged { .. }) => Ok(None),
+                    Err(ExpertError::NoWeight | ExpertError::Undetermined { .. } | ExpertError::Diverged { .. }) => {
+                        Ok(None)
+                    }
                     Err(source) => Err(Error::ExpertFit { modality: name.to_owned(), cluster, source }),
                 }
             })
@@ -103,10 +115,18 @@ impl ExpertDecoder {
     }
 
     /// Gradient (N,P) of `sum_b sum_c g_bc R_bc` with respect to the physical parameters; `residual` (N,d) is `sum_b g_bc (x_bj - E_cj)`, normalised.
-    pub(crate) fn gradient(&self, residual: ArrayView2<'_, f64>, weight: f64, variance: f64, normalisation: &Normalisation) -> Array2<f64> {
+    pub(crate) fn gradient(
+        &self,
+        residual: ArrayView2<'_, f64>,
+        weight: f64,
+        variance: f64,
+        normalisation: &Normalisation,
+    ) -> Array2<f64> {
         let mut gradient = Array2::zeros(self.theta.dim());
         let mut jacobian = Array2::zeros((self.expert.n_outputs(), self.expert.n_parameters()));
-        for ((theta, residual), mut out) in self.theta.outer_iter().zip(residual.outer_iter()).zip(gradient.outer_iter_mut()) {
+        for ((theta, residual), mut out) in
+            self.theta.outer_iter().zip(residual.outer_iter()).zip(gradient.outer_iter_mut())
+        {
             self.expert.jacobian(theta, jacobian.view_mut());
             for (j, &r) in residual.iter().enumerate() {
                 out.scaled_add(-2.0 * weight * r / (variance * normalisation.scale(j)), &jacobian.row(j));
@@ -116,7 +136,12 @@ impl ExpertDecoder {
     }
 
     /// `sum_b g_bc (x_bj - E_cj)` (N,d), normalised, over the rows whose `present` is not 0.
-    pub(crate) fn residual(&self, x: ArrayView2<'_, f32>, present: ArrayView1<'_, f64>, responsibilities: ArrayView2<'_, f64>) -> Array2<f64> {
+    pub(crate) fn residual(
+        &self,
+        x: ArrayView2<'_, f32>,
+        present: ArrayView1<'_, f64>,
+        responsibilities: ArrayView2<'_, f64>,
+    ) -> Array2<f64> {
         let mut out = Array2::zeros(self.normalised.dim());
         for ((row, &p), g) in x.outer_iter().zip(present).zip(responsibilities.outer_iter()) {
             if p == 0.0 {

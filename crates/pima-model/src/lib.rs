@@ -24,8 +24,8 @@ mod report;
 mod train;
 
 pub use config::{
-    DataConfig, DataSource, DecoderVariance, EmConfig, EmWhen, ExperimentConfig, ExpertConfig, ExpertUpdate, ModalityConfig, ModelConfig,
-    Recipe, Schedule, SourceConfig, StartConfig, TrainingConfig, WeightUpdate,
+    DataConfig, DataSource, DecoderVariance, EmConfig, EmWhen, ExperimentConfig, ExpertConfig, ExpertUpdate,
+    ModalityConfig, ModelConfig, Recipe, Schedule, SourceConfig, StartConfig, TrainingConfig, WeightUpdate,
 };
 pub use data::{DataLocations, load_data};
 pub use error::{Error, Result};

@@ -27,7 +27,6 @@ pub(crate) enum Head {
 pub(crate) struct ModalityModel {
     pub(crate) name: String,
     pub(crate) shape: ModalityShape,
-    pub(crate) units: String,
     /// lambda_m.
     pub(crate) weight: f64,
     pub(crate) encoder: Encoder,
@@ -75,7 +74,6 @@ impl Model {
             modalities.push(ModalityModel {
                 name: data.name().to_owned(),
                 shape: data.shape(),
-                units: data.units().to_owned(),
                 weight: settings.weight.unwrap_or(largest as f64 / data.size() as f64),
                 encoder,
                 head,
@@ -166,7 +164,11 @@ impl Model {
                 (square / modality.variance + constant) * modality.weight
             })
             .collect();
-        let mut all = if columns.len() == 1 { columns.into_iter().next().expect("one column") } else { Tensor::f_cat(&columns, 1)? };
+        let mut all = if columns.len() == 1 {
+            columns.into_iter().next().expect("one column")
+        } else {
+            Tensor::f_cat(&columns, 1)?
+        };
         let weight = batch.weight();
         let present = weight.row(m);
         if present.iter().any(|&p| p == 0.0) {
@@ -203,8 +205,13 @@ impl Model {
 }
 
 fn head(
-    settings: &ModalityConfig, data: &pima_data::ModalityData, n_clusters: usize, n_latent: usize, normalisation: &Normalisation,
-    build: &mut ParameterBuilder, rng: &mut impl Rng,
+    settings: &ModalityConfig,
+    data: &pima_data::ModalityData,
+    n_clusters: usize,
+    n_latent: usize,
+    normalisation: &Normalisation,
+    build: &mut ParameterBuilder,
+    rng: &mut impl Rng,
 ) -> Result<Head> {
     if let Some(config) = &settings.decoder {
         let count = if settings.decoder_per_cluster { n_clusters } else { 1 };
@@ -218,7 +225,9 @@ fn head(
     let Some(ExpertConfig::Linear { basis }) = &settings.expert else {
         return Err(fail("has neither a decoder nor an expert"));
     };
-    let axis = data.axis().ok_or_else(|| fail("an expert needs the axis its curve was measured along, and this modality has none"))?;
+    let axis = data
+        .axis()
+        .ok_or_else(|| fail("an expert needs the axis its curve was measured along, and this modality has none"))?;
     let units = CurveUnits { axis: axis.units.clone(), value: data.units().to_owned() };
     let expert = LinearExpert::new(basis, ArrayView1::from(&axis.points), &units)
         .map_err(|source| Error::Expert { modality: data.name().to_owned(), source })?;

@@ -14,8 +14,7 @@ pub(crate) enum Purpose {
     Shuffle = 3,
     Batch = 4,
     Em = 5,
-    Validation = 6,
-    Evaluation = 7,
+    Evaluation = 6,
 }
 
 /// The generator for `purpose` at a position; positions count from 0 and stay below 2^28 each.

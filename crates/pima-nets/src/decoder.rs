@@ -19,14 +19,21 @@ impl Decoder {
     /// # Errors
     /// [`Error::Config`] when the network cannot give the shape.
     pub fn new(
-        name: &str, config: &DecoderConfig, shape: ModalityShape, n_latent: usize, build: &mut ParameterBuilder, rng: &mut impl Rng,
+        name: &str,
+        config: &DecoderConfig,
+        shape: ModalityShape,
+        n_latent: usize,
+        build: &mut ParameterBuilder,
+        rng: &mut impl Rng,
     ) -> Result<Self> {
-        let fail = |problem: &str| Error::Config { network: format!("decoder of {name}"), problem: problem.to_owned(), shape };
+        let fail =
+            |problem: &str| Error::Config { network: format!("decoder of {name}"), problem: problem.to_owned(), shape };
         let mut network = Network::new(format!("decoder.{name}"));
         match config {
             DecoderConfig::Deconv { base_channels, channels, kernel, stride, activation } => {
-                let (last, sizes) = grid(shape)
-                    .ok_or_else(|| fail("a transposed convolution needs an image or a curve; use type = \"mlp\" for a vector"))?;
+                let (last, sizes) = grid(shape).ok_or_else(|| {
+                    fail("a transposed convolution needs an image or a curve; use type = \"mlp\" for a vector")
+                })?;
                 if *kernel == 0 || *stride == 0 || *base_channels == 0 || channels.contains(&0) {
                     return Err(fail("kernel, stride and channels must be at least 1"));
                 }
@@ -86,7 +93,13 @@ mod tests {
     use tch::{Device, Kind};
 
     fn deconv(stride: usize, kernel: usize) -> DecoderConfig {
-        DecoderConfig::Deconv { base_channels: 32, channels: vec![64, 32], kernel, stride, activation: Activation::Relu }
+        DecoderConfig::Deconv {
+            base_channels: 32,
+            channels: vec![64, 32],
+            kernel,
+            stride,
+            activation: Activation::Relu,
+        }
     }
 
     #[test]
@@ -96,13 +109,19 @@ mod tests {
             ModalityShape::Image { channels: 3, height: 9, width: 30 },
             ModalityShape::Curve { channels: 2, length: 21 },
         ];
-        for (shape, (stride, kernel)) in shapes.into_iter().flat_map(|s| [(s, (2, 3)), (s, (3, 3)), (s, (2, 5)), (s, (4, 3))]) {
+        for (shape, (stride, kernel)) in
+            shapes.into_iter().flat_map(|s| [(s, (2, 3)), (s, (3, 3)), (s, (2, 5)), (s, (4, 3))])
+        {
             let mut build = ParameterBuilder::new();
             let mut rng = ChaCha8Rng::seed_from_u64(1);
             let decoder = Decoder::new("x", &deconv(stride, kernel), shape, 2, &mut build, &mut rng).unwrap();
             let parameters = build.finish(Device::Cpu, Precision::F32).unwrap();
             let z = Tensor::rand([5, 2], (Kind::Float, Device::Cpu));
-            assert_eq!(decoder.forward(&parameters, &z).size(), [5, shape.size() as i64], "{shape} stride {stride} kernel {kernel}");
+            assert_eq!(
+                decoder.forward(&parameters, &z).size(),
+                [5, shape.size() as i64],
+                "{shape} stride {stride} kernel {kernel}"
+            );
         }
     }
 
@@ -111,7 +130,13 @@ mod tests {
     fn the_last_layer_is_a_transposed_convolution() {
         let mut build = ParameterBuilder::new();
         let shape = ModalityShape::Image { channels: 2, height: 5, width: 7 };
-        let config = DecoderConfig::Deconv { base_channels: 3, channels: vec![], kernel: 3, stride: 2, activation: Activation::Relu };
+        let config = DecoderConfig::Deconv {
+            base_channels: 3,
+            channels: vec![],
+            kernel: 3,
+            stride: 2,
+            activation: Activation::Relu,
+        };
         let decoder = Decoder::new("x", &config, shape, 2, &mut build, &mut ChaCha8Rng::seed_from_u64(1)).unwrap();
         let parameters = build.finish(Device::Cpu, Precision::F32).unwrap();
         let z = Tensor::rand([4, 2], (Kind::Float, Device::Cpu));
@@ -127,7 +152,8 @@ mod tests {
         let shape = ModalityShape::Image { channels: 1, height: 28, width: 28 };
         let [single, half] = [Precision::F32, Precision::Bf16].map(|precision| {
             let mut build = ParameterBuilder::new();
-            let decoder = Decoder::new("x", &deconv(2, 3), shape, 2, &mut build, &mut ChaCha8Rng::seed_from_u64(1)).unwrap();
+            let decoder =
+                Decoder::new("x", &deconv(2, 3), shape, 2, &mut build, &mut ChaCha8Rng::seed_from_u64(1)).unwrap();
             let parameters = build.finish(Device::Cpu, precision).unwrap();
             let z = Tensor::from_slice(&[0.5_f32, -1.0, 2.0, 0.1]).view([2, 2]);
             decoder.forward(&parameters, &z)

@@ -29,17 +29,23 @@ impl Encoder {
     /// # Errors
     /// [`Error::Config`] when the network cannot take the shape: convolutions of a vector, an even kernel, a size of zero.
     pub fn new(
-        name: &str, config: &EncoderConfig, shape: ModalityShape, n_latent: usize, build: &mut ParameterBuilder, rng: &mut impl Rng,
+        name: &str,
+        config: &EncoderConfig,
+        shape: ModalityShape,
+        n_latent: usize,
+        build: &mut ParameterBuilder,
+        rng: &mut impl Rng,
     ) -> Result<Self> {
-        let fail = |problem: &str| Error::Config { network: format!("encoder of {name}"), problem: problem.to_owned(), shape };
+        let fail =
+            |problem: &str| Error::Config { network: format!("encoder of {name}"), problem: problem.to_owned(), shape };
         if n_latent == 0 {
             return Err(fail("the latent space needs at least one dimension"));
         }
         let mut network = Network::new(format!("encoder.{name}"));
         let (input, features, hidden, activation, norm) = match config {
             EncoderConfig::Conv { channels, kernel, stride, activation, batch_norm, hidden } => {
-                let (first, mut sizes) =
-                    grid(shape).ok_or_else(|| fail("a convolution needs an image or a curve; use type = \"mlp\" for a vector"))?;
+                let (first, mut sizes) = grid(shape)
+                    .ok_or_else(|| fail("a convolution needs an image or a curve; use type = \"mlp\" for a vector"))?;
                 if kernel % 2 == 0 || *stride == 0 || channels.contains(&0) {
                     return Err(fail("kernel must be odd, stride and channels at least 1"));
                 }
@@ -119,7 +125,14 @@ mod tests {
     }
 
     fn conv(channels: Vec<usize>) -> EncoderConfig {
-        EncoderConfig::Conv { channels, kernel: 3, stride: 2, activation: Activation::Elu, batch_norm: true, hidden: vec![] }
+        EncoderConfig::Conv {
+            channels,
+            kernel: 3,
+            stride: 2,
+            activation: Activation::Elu,
+            batch_norm: true,
+            hidden: vec![],
+        }
     }
 
     #[test]
@@ -164,7 +177,7 @@ mod tests {
         let shape = ModalityShape::Curve { channels: 1, length: 20 };
         let (encoder, parameters) = build(&conv(vec![4]), shape, 2).unwrap();
         let rows = Tensor::rand([6, 20], (Kind::Float, Device::Cpu));
-        encoder.forward(&parameters, &rows, Mode::Train).unwrap();
+        let _ = encoder.forward(&parameters, &rows, Mode::Train).unwrap();
         let all = encoder.forward(&parameters, &rows, Mode::Evaluate).unwrap().0;
         let one = encoder.forward(&parameters, &rows.narrow(0, 2, 1), Mode::Evaluate).unwrap().0;
         assert!(f64::try_from((all.narrow(0, 2, 1) - one).abs().max()).unwrap() < 1e-6);

@@ -67,10 +67,31 @@ const BATCH_NORM: (f64, f64) = (0.1, 1e-5);
 
 #[derive(Debug)]
 enum Layer {
-    Linear { weight: ParameterId, bias: ParameterId },
-    Conv { weight: ParameterId, bias: ParameterId, dims: usize, stride: i64, padding: i64 },
-    ConvTranspose { weight: ParameterId, bias: ParameterId, dims: usize, stride: i64, padding: i64, output_padding: i64 },
-    BatchNorm { weight: ParameterId, bias: ParameterId, mean: BufferId, var: BufferId },
+    Linear {
+        weight: ParameterId,
+        bias: ParameterId,
+    },
+    Conv {
+        weight: ParameterId,
+        bias: ParameterId,
+        dims: usize,
+        stride: i64,
+        padding: i64,
+    },
+    ConvTranspose {
+        weight: ParameterId,
+        bias: ParameterId,
+        dims: usize,
+        stride: i64,
+        padding: i64,
+        output_padding: i64,
+    },
+    BatchNorm {
+        weight: ParameterId,
+        bias: ParameterId,
+        mean: BufferId,
+        var: BufferId,
+    },
     Activation(Activation),
     /// To (batch, these).
     Reshape(Vec<i64>),
@@ -97,7 +118,12 @@ impl Network {
     }
 
     fn weight_and_bias(
-        &mut self, build: &mut ParameterBuilder, shape: &[usize], fan_in: usize, outputs: usize, rng: &mut impl Rng,
+        &mut self,
+        build: &mut ParameterBuilder,
+        shape: &[usize],
+        fan_in: usize,
+        outputs: usize,
+        rng: &mut impl Rng,
     ) -> (ParameterId, ParameterId) {
         // PyTorch's default start for linear and convolution layers: uniform with bound 1/sqrt(fan in), weights and biases alike.
         let init = Init::Uniform(1.0 / (fan_in.max(1) as f32).sqrt());
@@ -116,7 +142,13 @@ impl Network {
     /// Zero-padded convolution over the last `dims` dimensions; an odd kernel gives outputs of size ceil(input / stride).
     #[expect(clippy::too_many_arguments, reason = "a convolution has that many sizes")]
     pub(crate) fn conv(
-        &mut self, build: &mut ParameterBuilder, dims: usize, inputs: usize, outputs: usize, kernel: usize, stride: usize,
+        &mut self,
+        build: &mut ParameterBuilder,
+        dims: usize,
+        inputs: usize,
+        outputs: usize,
+        kernel: usize,
+        stride: usize,
         rng: &mut impl Rng,
     ) {
         let taps = kernel.pow(dims as u32);
@@ -128,7 +160,13 @@ impl Network {
     /// Transposed convolution over the last `dims` dimensions, padded so that outputs are exactly `stride` times the inputs.
     #[expect(clippy::too_many_arguments, reason = "a convolution has that many sizes")]
     pub(crate) fn conv_transpose(
-        &mut self, build: &mut ParameterBuilder, dims: usize, inputs: usize, outputs: usize, kernel: usize, stride: usize,
+        &mut self,
+        build: &mut ParameterBuilder,
+        dims: usize,
+        inputs: usize,
+        outputs: usize,
+        kernel: usize,
+        stride: usize,
         rng: &mut impl Rng,
     ) {
         let taps = kernel.pow(dims as u32);

@@ -71,7 +71,15 @@ impl ParameterBuilder {
         let buffers = Tensor::f_from_slice(&self.buffer_values)?.f_to(device)?;
         let views = views(&flat, &self.slots, true)?;
         let buffer_views = views_of_buffers(&buffers, &self.buffer_slots)?;
-        Ok(Parameters { slots: self.slots, buffer_slots: self.buffer_slots, flat, views, buffers, buffer_views, precision: precision.resolve(device) })
+        Ok(Parameters {
+            slots: self.slots,
+            buffer_slots: self.buffer_slots,
+            flat,
+            views,
+            buffers,
+            buffer_views,
+            precision: precision.resolve(device),
+        })
     }
 }
 
@@ -170,8 +178,10 @@ impl Parameters {
     /// Names, shapes and values of parameters and buffers, on the processor, in the order of building; buffers come last.
     pub fn named_values(&self) -> Vec<(String, Vec<i64>, Tensor)> {
         let all = self.slots.iter().zip(&self.views).chain(self.buffer_slots.iter().zip(&self.buffer_views));
-        all.map(|(slot, view)| (slot.name.clone(), slot.shape.clone(), view.detach().to_device(Device::Cpu).contiguous()))
-            .collect()
+        all.map(|(slot, view)| {
+            (slot.name.clone(), slot.shape.clone(), view.detach().to_device(Device::Cpu).contiguous())
+        })
+        .collect()
     }
 
     /// All parameters, then all buffers, in one vector.

@@ -82,7 +82,8 @@ impl ExperimentConfig {
         let fail = |message: String| Error::Config { file: origin.to_owned(), message };
         let mut table: toml::Table = toml::from_str(text).map_err(|e| fail(one_line(text, &e)))?;
         let training = table.remove("training").unwrap_or_else(|| toml::Table::new().into());
-        let resolved = TrainingConfig::resolve(training, recipe).map_err(|message| fail(format!("training: {message}")))?;
+        let resolved =
+            TrainingConfig::resolve(training, recipe).map_err(|message| fail(format!("training: {message}")))?;
         // What is left is parsed from the text itself so that errors point at lines; the training table is checked above.
         let training_value = toml::Value::try_from(&resolved).map_err(|e| fail(e.to_string()))?;
         table.insert("training".to_owned(), training_value);
@@ -101,7 +102,9 @@ impl ExperimentConfig {
 
     fn check(&self) -> Result<(), String> {
         let SplitFractions { train, validation, test } = self.data.split;
-        if [train, validation, test].iter().any(|f| !(0.0..=1.0).contains(f)) || (train + validation + test - 1.0).abs() > 1e-9 {
+        if [train, validation, test].iter().any(|f| !(0.0..=1.0).contains(f))
+            || (train + validation + test - 1.0).abs() > 1e-9
+        {
             return Err(format!(
                 "data.split is {train}/{validation}/{test}: fractions must lie between 0 and 1 and sum to 1"
             ));
@@ -142,7 +145,9 @@ fn locate(text: &str, error: &toml::de::Error) -> String {
     let message = error.message().replace('\n', " ");
     let key = message.split('`').nth(1).filter(|key| message.starts_with("unknown field") && !key.is_empty());
     let line = key.and_then(|key| {
-        text.lines().position(|line| line.trim_start().trim_start_matches(['[', '{', ' ']).starts_with(key) || has_key(line, key))
+        text.lines().position(|line| {
+            line.trim_start().trim_start_matches(['[', '{', ' ']).starts_with(key) || has_key(line, key)
+        })
     });
     line.map_or_else(|| message.clone(), |line| format!("line {}: {message}", line + 1))
 }

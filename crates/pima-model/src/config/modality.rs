@@ -93,18 +93,28 @@ impl ModalityConfig {
     pub(crate) fn check(&self) -> Result<(), String> {
         let name = &self.name;
         if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-') {
-            return Err(format!("modality name {name:?}: use letters, digits, '_' and '-' (it becomes part of file names)"));
+            return Err(format!(
+                "modality name {name:?}: use letters, digits, '_' and '-' (it becomes part of file names)"
+            ));
         }
         match (&self.decoder, &self.expert) {
-            (None, None) => return Err(format!("modality {name:?} has neither a decoder nor an expert: give one of them")),
-            (Some(_), Some(_)) => return Err(format!("modality {name:?} has both a decoder and an expert: remove one")),
+            (None, None) => {
+                return Err(format!("modality {name:?} has neither a decoder nor an expert: give one of them"));
+            }
+            (Some(_), Some(_)) => {
+                return Err(format!("modality {name:?} has both a decoder and an expert: remove one"));
+            }
             (None, Some(_)) if self.decoder_per_cluster => {
-                return Err(format!("modality {name:?}: decoder_per_cluster is for neural decoders; an expert always has one per cluster"));
+                return Err(format!(
+                    "modality {name:?}: decoder_per_cluster is for neural decoders; an expert always has one per cluster"
+                ));
             }
             _ => {}
         }
         if self.weight.is_some_and(|w| !(w.is_finite() && w > 0.0)) {
-            return Err(format!("modality {name:?}: weight must be a positive number; leave the modality out to ignore it"));
+            return Err(format!(
+                "modality {name:?}: weight must be a positive number; leave the modality out to ignore it"
+            ));
         }
         if let DecoderVariance::Fixed(v) = self.variance
             && !(v.is_finite() && v > 0.0)
@@ -114,7 +124,9 @@ impl ModalityConfig {
         if let SourceConfig::Line { points, noise_variance } = self.source
             && (points < 2 || !(noise_variance.is_finite() && noise_variance >= 0.0))
         {
-            return Err(format!("modality {name:?}: a line needs at least 2 points and a noise variance of at least 0"));
+            return Err(format!(
+                "modality {name:?}: a line needs at least 2 points and a noise variance of at least 0"
+            ));
         }
         Ok(())
     }

@@ -66,9 +66,15 @@ fn mistakes_get_one_line_each() {
     assert!(message("epochs = 4", "learning_rate = -1").contains("training.learning_rate is -1"));
     assert!(message("clusters = 10", "clusters = 0").contains("model.clusters is 0"));
     assert!(message("name = \"line\"", "name = \"image\"").contains("given twice"));
-    assert!(message("expert = { kind = \"linear\", basis = { kind = \"slope\" } }", "").contains("neither a decoder nor an expert"));
+    assert!(
+        message("expert = { kind = \"linear\", basis = { kind = \"slope\" } }", "")
+            .contains("neither a decoder nor an expert")
+    );
     assert!(message("[training]", "[training]\nmodality_keep = 0.0").contains("modality_keep"));
     assert!(message("source = \"mnist\"", "source = \"minst\"").contains("minst"));
-    assert!(message("source = \"mnist\"", "source = \"mnist\"\nsplit = { train = 0.8, validation = 0.1 }").contains("sum to 1"));
+    assert!(
+        message("source = \"mnist\"", "source = \"mnist\"\nsplit = { train = 0.8, validation = 0.1 }")
+            .contains("sum to 1")
+    );
     assert!(message("[training]", "[training]\nadam = { beta1 = 1.5 }").contains("training.adam"));
 }

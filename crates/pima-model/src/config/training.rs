@@ -162,7 +162,14 @@ impl TrainingConfig {
             weights: WeightUpdate::ClosedForm,
             experts: ExpertUpdate::ClosedForm,
             modality_keep: 1.0,
-            start: StartConfig { from_data: true, restarts: 10, samples: 5_000, warmup_epochs: 2, spacing: 9.0, hold_epochs: 3 },
+            start: StartConfig {
+                from_data: true,
+                restarts: 10,
+                samples: 5_000,
+                warmup_epochs: 2,
+                spacing: 9.0,
+                hold_epochs: 3,
+            },
             patience: None,
             precision: Precision::F32,
             checkpoint_minutes: 10.0,
@@ -202,7 +209,11 @@ impl TrainingConfig {
 
     pub(crate) fn check(&self) -> Result<(), String> {
         let positive = |name: &str, value: f64| {
-            if value.is_finite() && value > 0.0 { Ok(()) } else { Err(format!("training.{name} is {value}: it must be a positive number")) }
+            if value.is_finite() && value > 0.0 {
+                Ok(())
+            } else {
+                Err(format!("training.{name} is {value}: it must be a positive number"))
+            }
         };
         positive("learning_rate", self.learning_rate)?;
         positive("em.variance_floor", self.em.variance_floor)?;
@@ -234,7 +245,11 @@ impl TrainingConfig {
             return Err("training.patience is 0: it must be at least 1, or absent for no early stop".to_owned());
         }
         let AdamConfig { beta1, beta2, epsilon, clip_norm } = self.adam;
-        if !((0.0..1.0).contains(&beta1) && (0.0..1.0).contains(&beta2) && epsilon > 0.0 && clip_norm.is_none_or(|c| c > 0.0)) {
+        if !((0.0..1.0).contains(&beta1)
+            && (0.0..1.0).contains(&beta2)
+            && epsilon > 0.0
+            && clip_norm.is_none_or(|c| c > 0.0))
+        {
             return Err("training.adam: betas must lie in [0, 1), epsilon and clip_norm above 0".to_owned());
         }
         Ok(())
@@ -244,7 +259,9 @@ impl TrainingConfig {
 /// Tables merge key by key; anything else replaces. A table that names its variant by `kind` replaces one of another kind whole.
 fn overlay(base: &mut toml::Value, over: toml::Value) {
     match (base, over) {
-        (toml::Value::Table(base), toml::Value::Table(over)) if base.get("kind") == over.get("kind") || !over.contains_key("kind") => {
+        (toml::Value::Table(base), toml::Value::Table(over))
+            if base.get("kind") == over.get("kind") || !over.contains_key("kind") =>
+        {
             for (key, value) in over {
                 match base.get_mut(&key) {
                     Some(slot) => overlay(slot, value),

@@ -26,7 +26,8 @@ pub(crate) struct EmSums {
 impl EmSums {
     pub(crate) fn new(model: &Model) -> Self {
         let n_clusters = model.prior.n_clusters();
-        let curves = model.experts().map(|(m, expert)| (m, CurveSums::new(n_clusters, expert.expert.n_outputs()))).collect();
+        let curves =
+            model.experts().map(|(m, expert)| (m, CurveSums::new(n_clusters, expert.expert.n_outputs()))).collect();
         Self { mixture: MixtureSums::new(n_clusters, model.prior.n_latent()), curves }
     }
 
@@ -62,7 +63,11 @@ impl EmSums {
 }
 
 /// Adds a batch's normalised expert modalities, weighted by responsibilities (B,N).
-pub(crate) fn add_curves(curves: &mut [(usize, CurveSums)], responsibilities: ArrayView2<'_, f64>, batch: &Batch) -> Result<()> {
+pub(crate) fn add_curves(
+    curves: &mut [(usize, CurveSums)],
+    responsibilities: ArrayView2<'_, f64>,
+    batch: &Batch,
+) -> Result<()> {
     for (m, sums) in curves {
         let x = batch.values(*m).mapv(f64::from);
         let weight = batch.weight();
@@ -74,7 +79,13 @@ pub(crate) fn add_curves(curves: &mut [(usize, CurveSums)], responsibilities: Ar
 
 /// One pass that encodes all `rows` (Algorithm 1's first half) and collects what the M-steps need.
 pub(crate) fn em_pass(
-    model: &Model, dataset: &Dataset, rows: &[usize], config: &TrainingConfig, step: &mut Step, seed: u64, epoch: usize,
+    model: &Model,
+    dataset: &Dataset,
+    rows: &[usize],
+    config: &TrainingConfig,
+    step: &mut Step,
+    seed: u64,
+    epoch: usize,
 ) -> Result<EmSums> {
     let mut sums = EmSums::new(model);
     let batches = Batches::new(dataset, &model.normalisations)?;

@@ -11,7 +11,7 @@ mod em;
 // Epochs, validation, checkpoints.
 mod trainer;
 
-pub(crate) use small_adam::SmallAdam;
 pub(crate) use em::standard_normal;
+pub(crate) use small_adam::SmallAdam;
 pub(crate) use step::{At, LossSums, Step};
 pub use trainer::{TrainOptions, TrainOutcome, load_model, train};

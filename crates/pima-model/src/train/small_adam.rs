@@ -14,7 +14,10 @@ pub(crate) struct SmallAdam {
 impl SmallAdam {
     /// One update of `values` in place.
     pub(crate) fn update<'a>(
-        &mut self, values: impl Iterator<Item = (&'a mut f64, f64)>, config: &AdamConfig, learning_rate: f64,
+        &mut self,
+        values: impl Iterator<Item = (&'a mut f64, f64)>,
+        config: &AdamConfig,
+        learning_rate: f64,
     ) {
         self.step = self.step.saturating_add(1);
         let (correct1, correct2) = (1.0 - config.beta1.powi(self.step), 1.0 - config.beta2.powi(self.step));
@@ -25,7 +28,8 @@ impl SmallAdam {
             }
             self.first[i] = config.beta1 * self.first[i] + (1.0 - config.beta1) * gradient;
             self.second[i] = config.beta2 * self.second[i] + (1.0 - config.beta2) * gradient * gradient;
-            *value -= learning_rate * (self.first[i] / correct1) / ((self.second[i] / correct2).sqrt() + config.epsilon);
+            *value -=
+                learning_rate * (self.first[i] / correct1) / ((self.second[i] / correct2).sqrt() + config.epsilon);
         }
     }
 }

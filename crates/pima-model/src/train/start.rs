@@ -20,7 +20,11 @@ use rand_distr::StandardNormal;
 /// Fits the experts of the first modality that has one by a mixture of experts in data space, the others to the clusters found, and places the
 /// centres. Returns a remark for the log, or `None` when no modality has an expert.
 pub(crate) fn start_from_experts(
-    model: &mut Model, dataset: &Dataset, rows: &[usize], config: &TrainingConfig, seed: u64,
+    model: &mut Model,
+    dataset: &Dataset,
+    rows: &[usize],
+    config: &TrainingConfig,
+    seed: u64,
 ) -> Result<Option<String>> {
     let Some(m) = model.experts().map(|(m, _)| m).next() else { return Ok(None) };
     let mut rng = generator(seed, Purpose::Start, 0, 0);
@@ -55,7 +59,13 @@ pub(crate) fn start_from_experts(
     )))
 }
 
-fn fit_other_experts(model: &mut Model, dataset: &Dataset, rows: &[usize], first: usize, responsibilities: ArrayView2<'_, f64>) -> Result<()> {
+fn fit_other_experts(
+    model: &mut Model,
+    dataset: &Dataset,
+    rows: &[usize],
+    first: usize,
+    responsibilities: ArrayView2<'_, f64>,
+) -> Result<()> {
     let n_clusters = model.prior.n_clusters();
     let mut curves: Vec<(usize, CurveSums)> = model
         .experts()
@@ -81,7 +91,13 @@ fn fit_other_experts(model: &mut Model, dataset: &Dataset, rows: &[usize], first
 
 /// Fits the mixture prior to the fused means of `rows` (diagonal Gaussian mixture, restarts, best likelihood) and every expert to its clusters.
 pub(crate) fn start_from_latent(
-    model: &mut Model, dataset: &Dataset, rows: &[usize], config: &TrainingConfig, step: &mut Step, seed: u64, epoch: usize,
+    model: &mut Model,
+    dataset: &Dataset,
+    rows: &[usize],
+    config: &TrainingConfig,
+    step: &mut Step,
+    seed: u64,
+    epoch: usize,
 ) -> Result<String> {
     let mut rng = generator(seed, Purpose::Start, epoch, 1);
     let (mean, var) = crate::evaluate::fused_posteriors(model, dataset, rows)?;
@@ -139,12 +155,15 @@ pub(crate) fn place_centres(n: usize, l: usize, spacing: f64, rng: &mut impl Rng
 /// learn. Minimises `sum_ab |centre_a - centre_b|^2 / |curve_a - curve_b|^2` by exchanging pairs until none helps.
 fn neighbours_together(centres: Array2<f64>, curves: ArrayView2<'_, f64>) -> Array2<f64> {
     let n = centres.nrows();
-    let between = |x: ArrayView2<'_, f64>| Array2::from_shape_fn((n, n), |(a, b)| (&x.row(a) - &x.row(b)).mapv(|v| v * v).sum());
+    let between =
+        |x: ArrayView2<'_, f64>| Array2::from_shape_fn((n, n), |(a, b)| (&x.row(a) - &x.row(b)).mapv(|v| v * v).sum());
     let (far, different) = (between(centres.view()), between(curves));
     let smallest = different.iter().copied().filter(|&d| d > 0.0).fold(f64::INFINITY, f64::min);
     let alike = if smallest.is_finite() { different.mapv(|d| smallest / d.max(smallest)) } else { return centres };
     let mut place: Vec<usize> = (0..n).collect();
-    let cost = |place: &[usize], a: usize| (0..n).filter(|&b| b != a).map(|b| alike[[a, b]] * far[[place[a], place[b]]]).sum::<f64>();
+    let cost = |place: &[usize], a: usize| {
+        (0..n).filter(|&b| b != a).map(|b| alike[[a, b]] * far[[place[a], place[b]]]).sum::<f64>()
+    };
     loop {
         let mut improved = false;
         for (a, b) in (0..n).flat_map(|a| (0..a).map(move |b| (a, b))) {
@@ -204,7 +223,9 @@ mod tests {
         for seed in 0..10 {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             let centres = neighbours_together(place_centres(10, 2, 6.0, &mut rng), curves.view());
-            for (a, b) in (0..10).flat_map(|a| (0..10).map(move |b| (a, b))).filter(|(a, b)| slopes[*a] - slopes[*b] == 1.0) {
+            for (a, b) in
+                (0..10).flat_map(|a| (0..10).map(move |b| (a, b))).filter(|(a, b)| slopes[*a] - slopes[*b] == 1.0)
+            {
                 let distance = (&centres.row(a) - &centres.row(b)).mapv(|x| x * x).sum().sqrt();
                 assert!(distance < 6.5, "seed {seed}: slopes {} and {} are {distance} apart", slopes[a], slopes[b]);
             }

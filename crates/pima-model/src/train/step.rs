@@ -36,7 +36,11 @@ impl LossSums {
             cluster: mean(self.cluster),
             categorical: mean(self.categorical),
             entropy: mean(self.entropy),
-            recon_by_modality: model.modality_names().zip(&self.recon_by_modality).map(|(n, &r)| (n.to_owned(), mean(r))).collect(),
+            recon_by_modality: model
+                .modality_names()
+                .zip(&self.recon_by_modality)
+                .map(|(n, &r)| (n.to_owned(), mean(r)))
+                .collect(),
             accuracy: None,
         }
     }
@@ -82,8 +86,15 @@ impl Step {
     /// that are present. `shared` false leaves out networks that serve all clusters alike: enough for responsibilities, and cheap.
     #[expect(clippy::too_many_arguments, reason = "the inputs of eq. 13")]
     pub(crate) fn forward(
-        &mut self, model: &Model, batch: &Batch, weight: ArrayView2<'_, f64>, eps: ArrayView2<'_, f64>, posterior: ClusterPosterior,
-        mode: Mode, shared: bool, at: At,
+        &mut self,
+        model: &Model,
+        batch: &Batch,
+        weight: ArrayView2<'_, f64>,
+        eps: ArrayView2<'_, f64>,
+        posterior: ClusterPosterior,
+        mode: Mode,
+        shared: bool,
+        at: At,
     ) -> Result<Forward> {
         let encodings = model.encode(batch, weight, mode)?;
         let fused = self.workspace.fuse(encodings.mean.view(), encodings.logvar.view(), weight, eps);
@@ -99,10 +110,18 @@ impl Step {
         let mut networks = Vec::with_capacity(model.modalities.len());
         for (m, modality) in model.modalities.iter().enumerate() {
             let tensor = match &modality.head {
-                Head::Networks(decoders) if shared || decoders.len() > 1 => model.network_reconstruction(m, &z, batch)?,
+                Head::Networks(decoders) if shared || decoders.len() > 1 => {
+                    model.network_reconstruction(m, &z, batch)?
+                }
                 Head::Networks(_) => None,
                 Head::Expert(expert) => {
-                    expert.add_reconstruction(batch.values(m), presence.row(m), modality.weight, modality.variance, self.recon.view_mut());
+                    expert.add_reconstruction(
+                        batch.values(m),
+                        presence.row(m),
+                        modality.weight,
+                        modality.variance,
+                        self.recon.view_mut(),
+                    );
                     None
                 }
             };
@@ -112,7 +131,9 @@ impl Step {
             networks.push(tensor);
         }
         if let Some(value) = self.recon.iter().copied().find(|r| !r.is_finite()) {
-            let modality = networks.iter().position(|t| t.as_ref().is_some_and(|t| !bool::try_from(t.isfinite().all()).unwrap_or(false)));
+            let modality = networks
+                .iter()
+                .position(|t| t.as_ref().is_some_and(|t| !bool::try_from(t.isfinite().all()).unwrap_or(false)));
             let modality = modality.map(|m| model.modalities[m].name.clone());
             return Err(Error::NotFinite { term: "reconstruction", value, modality, epoch: at.epoch, batch: at.batch });
         }
@@ -139,7 +160,13 @@ impl Step {
             sums.recon_by_modality[m] += match (&modality.head, &forward.networks[m]) {
                 (Head::Expert(expert), _) => {
                     let mut own = Array2::zeros(responsibilities.dim());
-                    expert.add_reconstruction(batch.values(m), presence.row(m), modality.weight, modality.variance, own.view_mut());
+                    expert.add_reconstruction(
+                        batch.values(m),
+                        presence.row(m),
+                        modality.weight,
+                        modality.variance,
+                        own.view_mut(),
+                    );
                     (own * responsibilities).sum()
                 }
                 (Head::Networks(_), Some(tensor)) => {
@@ -155,8 +182,16 @@ impl Step {
     /// Backward and update: network weights by Adam, and by `small` what the recipe does not solve in closed form. Returns the gradient's norm.
     #[expect(clippy::too_many_arguments, reason = "everything that is trained")]
     pub(crate) fn backward(
-        &mut self, model: &mut Model, batch: &Batch, forward: Forward, config: &TrainingConfig, learning_rate: f64, train_mixture: bool,
-        adam: &mut Adam, small: &mut SmallAdam, at: At,
+        &mut self,
+        model: &mut Model,
+        batch: &Batch,
+        forward: Forward,
+        config: &TrainingConfig,
+        learning_rate: f64,
+        train_mixture: bool,
+        adam: &mut Adam,
+        small: &mut SmallAdam,
+        at: At,
     ) -> Result<f64> {
         let device = model.parameters.device();
         let gradient = model.parameters.zero_gradient();
@@ -195,7 +230,13 @@ impl Step {
         let gradient = no_grad(|| gradient * scale);
         let norm = f64::try_from(gradient.f_norm()?)?;
         if !norm.is_finite() {
-            return Err(Error::NotFinite { term: "gradient", value: norm, modality: None, epoch: at.epoch, batch: at.batch });
+            return Err(Error::NotFinite {
+                term: "gradient",
+                value: norm,
+                modality: None,
+                epoch: at.epoch,
+                batch: at.batch,
+            });
         }
         adam.update(&mut model.parameters, &gradient, learning_rate)?;
         if train_mixture {
@@ -204,7 +245,14 @@ impl Step {
         Ok(norm)
     }
 
-    fn update_small(&self, model: &mut Model, batch: &Batch, config: &TrainingConfig, learning_rate: f64, small: &mut SmallAdam) -> Result<()> {
+    fn update_small(
+        &self,
+        model: &mut Model,
+        batch: &Batch,
+        config: &TrainingConfig,
+        learning_rate: f64,
+        small: &mut SmallAdam,
+    ) -> Result<()> {
         let scale = 1.0 / batch.len() as f64;
         let mut logits = model.prior.logits().to_owned();
         let mut gradients: Vec<f64> = Vec::new();
@@ -216,7 +264,8 @@ impl Step {
             for (m, expert) in model.experts() {
                 let modality = &model.modalities[m];
                 let residual = expert.residual(batch.values(m), batch.weight().row(m), self.workspace.grad_recon());
-                let gradient = expert.gradient(residual.view(), modality.weight, modality.variance, &model.normalisations[m]);
+                let gradient =
+                    expert.gradient(residual.view(), modality.weight, modality.variance, &model.normalisations[m]);
                 gradients.extend(gradient.iter().map(|g| g * scale));
                 thetas.push((m, expert.theta().to_owned()));
             }

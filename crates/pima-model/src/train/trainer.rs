@@ -1,9 +1,9 @@
 //! Epochs, validation, checkpoints.
 
+use super::SmallAdam;
 use super::em::{EmSums, em_pass, standard_normal};
 use super::start::{start_from_experts, start_from_latent};
 use super::step::{At, LossSums, Step};
-use super::SmallAdam;
 use crate::checkpoint::{self, Progress};
 use crate::config::{DecoderVariance, EmWhen, ExperimentConfig, Schedule};
 use crate::evaluate::evaluate;
@@ -59,7 +59,11 @@ pub struct TrainOutcome {
 /// [`Error::NotFinite`] when a term of the loss stops being finite, [`Error::Stopped`] when asked to stop, and whatever the data, the networks or the
 /// file system refuse. The last checkpoint stays good in every case.
 pub fn train(
-    config: &ExperimentConfig, dataset: &Dataset, split: &Split, options: &TrainOptions, observer: &mut dyn Observe,
+    config: &ExperimentConfig,
+    dataset: &Dataset,
+    split: &Split,
+    options: &TrainOptions,
+    observer: &mut dyn Observe,
 ) -> Result<TrainOutcome> {
     let model = Model::new(config, dataset, split, options.device, options.seed)?;
     let adam = Adam::new(&model.parameters, config.training.adam);
@@ -138,13 +142,16 @@ impl Trainer<'_> {
     }
 
     fn resume(&mut self) -> Result<bool> {
-        let Some(file) = self.options.checkpoints.as_ref().map(|folder| folder.join("last.safetensors")) else { return Ok(false) };
+        let Some(file) = self.options.checkpoints.as_ref().map(|folder| folder.join("last.safetensors")) else {
+            return Ok(false);
+        };
         if !self.options.resume || !file.is_file() {
             return Ok(false);
         }
         let (progress, seed) = checkpoint::load(&file, &mut self.model, Some(&mut self.adam), &mut self.small)?;
         if seed != self.options.seed {
-            let problem = format!("was made with seed {seed}, not {}: resume with the run's own seed", self.options.seed);
+            let problem =
+                format!("was made with seed {seed}, not {}: resume with the run's own seed", self.options.seed);
             return Err(Error::Checkpoint { file, problem });
         }
         self.progress = progress;
@@ -154,7 +161,8 @@ impl Trainer<'_> {
     fn start(&mut self, observer: &mut dyn Observe) -> Result<()> {
         let training = &self.config.training;
         if training.start.from_data {
-            let note = start_from_experts(&mut self.model, self.dataset, &self.split.train, training, self.options.seed)?;
+            let note =
+                start_from_experts(&mut self.model, self.dataset, &self.split.train, training, self.options.seed)?;
             match note {
                 Some(note) => observer.event(&Event::Note(&note)),
                 None => self.level_prior()?,
@@ -184,7 +192,15 @@ impl Trainer<'_> {
         self.batches(epoch, phase, observer, begun)?;
         // Before the next epoch's Adam updates, as in Algorithm 1; done here so that the model that is validated and kept has it too.
         if phase == Phase::Joint && config.em.when == EmWhen::Epoch {
-            let sums = em_pass(&self.model, self.dataset, &self.split.train, config, &mut self.step, self.options.seed, epoch)?;
+            let sums = em_pass(
+                &self.model,
+                self.dataset,
+                &self.split.train,
+                config,
+                &mut self.step,
+                self.options.seed,
+                epoch,
+            )?;
             let hold = self.held(joint_epoch);
             sums.maximise(&mut self.model, config, hold)?;
         }
@@ -263,15 +279,31 @@ impl Trainer<'_> {
             let eps = standard_normal(rows.len(), n_latent, &mut rng);
             let weight = keep_modalities(&batch, config.modality_keep, &mut rng);
             let at = At { epoch, batch: k + 1 };
-            let forward =
-                self.step.forward(&self.model, &batch, weight.view(), eps.view(), config.posterior, Mode::Train, true, at)?;
+            let forward = self.step.forward(
+                &self.model,
+                &batch,
+                weight.view(),
+                eps.view(),
+                config.posterior,
+                Mode::Train,
+                true,
+                at,
+            )?;
             self.step.add_loss(&self.model, &batch, &forward, &mut self.progress.sums)?;
             if let EmWhen::Batches(_) = config.em.when {
                 em.add(&self.step, &batch)?;
             }
             let rate = self.learning_rate(epoch, k);
             let norm = self.step.backward(
-                &mut self.model, &batch, forward, config, rate, joint, &mut self.adam, &mut self.small, at,
+                &mut self.model,
+                &batch,
+                forward,
+                config,
+                rate,
+                joint,
+                &mut self.adam,
+                &mut self.small,
+                at,
             )?;
             self.progress.gradient_norms += norm;
             self.progress.batches = k + 1;
@@ -369,7 +401,12 @@ fn keep_modalities(batch: &Batch, keep: f64, rng: &mut impl Rng) -> Array2<f64> 
 /// # Errors
 /// When the file is damaged or belongs to another config.
 pub fn load_model(
-    file: &std::path::Path, config: &ExperimentConfig, dataset: &Dataset, split: &Split, device: Device, seed: u64,
+    file: &std::path::Path,
+    config: &ExperimentConfig,
+    dataset: &Dataset,
+    split: &Split,
+    device: Device,
+    seed: u64,
 ) -> Result<Model> {
     let mut model = Model::new(config, dataset, split, device, seed)?;
     checkpoint::load(file, &mut model, None, &mut SmallAdam::default())?;
