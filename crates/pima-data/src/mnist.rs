@@ -167,27 +167,4 @@ mod tests {
         // What the user asked for is not replaced by something else.
         assert!(find_mnist(Some(nowhere), &inner).is_err());
     }
-
-    #[test]
-    fn mnist_itself_where_it_is_at_hand() {
-        let asked = std::env::var_os("PIMA_DATASETS").map(PathBuf::from);
-        let Some(folder) = asked.and_then(|folder| find_mnist(Some(&folder), &folder).ok()) else {
-            eprintln!("skipped: the real MNIST files are not at hand (set PIMA_DATASETS)");
-            return;
-        };
-        let data = load_mnist(&folder).unwrap();
-        assert_eq!(data.n_samples(), 70_000);
-        let labels = data.labels().unwrap().values();
-        assert_eq!(labels[..5], [5, 0, 4, 1, 9]);
-        assert_eq!(labels[60_000..60_005], [7, 2, 1, 0, 4]);
-        let test: Vec<usize> = (60_000..70_000).collect();
-        assert_eq!(labels[60_000..].iter().filter(|&&label| label == 1).count(), 1135);
-        let held = data.held_out().unwrap();
-        assert!(test.iter().all(|&row| held[row]) && held.iter().filter(|&&h| h).count() == 10_000);
-        // The mean and deviation of the training pixels that every tutorial quotes: 0.1307, 0.3081.
-        let rows: Vec<usize> = (0..60_000).collect();
-        let image = data.modality("image").unwrap();
-        let fit = crate::Normalisation::fit(crate::NormalisationMethod::StandardGlobal, image, &rows).unwrap();
-        assert!((fit.shift(0) - 0.1307).abs() < 5e-5 && (fit.scale(0) - 0.3081).abs() < 5e-5);
-    }
 }

@@ -82,7 +82,7 @@ impl Launch {
             Action::SetAsideAndStart
         } else if self.finished().is_some() {
             Action::Keep
-        } else if self.folder.join("checkpoints/last").exists() {
+        } else if self.folder.join("checkpoints/last.safetensors").exists() {
             Action::Resume
         } else {
             Action::Start

@@ -37,7 +37,8 @@ impl Bench {
         launch.prepare(launch.action(false)).unwrap();
         fs::create_dir_all(&launch.folder).unwrap();
         if checkpoint {
-            fs::create_dir_all(launch.folder.join("checkpoints/last")).unwrap();
+            fs::create_dir_all(launch.folder.join("checkpoints")).unwrap();
+            fs::write(launch.folder.join("checkpoints/last.safetensors"), "").unwrap();
         }
         if let Some(status) = status {
             let text = json!({"status": status}).to_string();
@@ -66,7 +67,7 @@ fn an_interrupted_run_is_resumed_from_its_checkpoint_or_started_again() {
         assert_eq!(launch.action(false), Action::Resume);
         assert!(launch.ensure_finished().is_err());
         launch.prepare(Action::Resume).unwrap();
-        assert!(launch.folder.join("checkpoints/last").exists(), "the checkpoint is gone");
+        assert!(launch.folder.join("checkpoints/last.safetensors").exists(), "the checkpoint is gone");
         fs::remove_dir_all(&launch.folder).unwrap();
     }
 }

@@ -82,12 +82,13 @@ impl ExperimentConfig {
         let fail = |message: String| Error::Config { file: origin.to_owned(), message };
         let mut table: toml::Table = toml::from_str(text).map_err(|e| fail(one_line(text, &e)))?;
         let training = table.remove("training").unwrap_or_else(|| toml::Table::new().into());
-        let resolved =
-            TrainingConfig::resolve(training, recipe).map_err(|message| fail(format!("training: {message}")))?;
+        let resolved = TrainingConfig::resolve(training, recipe)
+            .map_err(|message| fail(locate(text, format!("training: {message}"))))?;
         // What is left is parsed from the text itself so that errors point at lines; the training table is checked above.
         let training_value = toml::Value::try_from(&resolved).map_err(|e| fail(e.to_string()))?;
         table.insert("training".to_owned(), training_value);
-        let config: Self = table.try_into().map_err(|e: toml::de::Error| fail(locate(text, &e)))?;
+        let config: Self =
+            table.try_into().map_err(|e: toml::de::Error| fail(locate(text, e.message().replace('\n', " "))))?;
         config.check().map_err(fail)?;
         Ok(config)
     }
@@ -141,9 +142,8 @@ fn one_line(text: &str, error: &toml::de::Error) -> String {
 }
 
 /// An error of the merged table has no span; find the offending key in the text where it names one.
-fn locate(text: &str, error: &toml::de::Error) -> String {
-    let message = error.message().replace('\n', " ");
-    let key = message.split('`').nth(1).filter(|key| message.starts_with("unknown field") && !key.is_empty());
+fn locate(text: &str, message: String) -> String {
+    let key = message.split('`').nth(1).filter(|key| message.contains("unknown field") && !key.is_empty());
     let line = key.and_then(|key| {
         text.lines().position(|line| {
             line.trim_start().trim_start_matches(['[', '{', ' ']).starts_with(key) || has_key(line, key)

@@ -60,10 +60,13 @@ fn a_resolved_config_reads_back_as_itself() {
 
 #[test]
 fn mistakes_get_one_line_each() {
-    assert!(message("epochs = 4", "epoch = 4").contains("epoch"));
-    assert!(message("latent = 2", "latent = 2\nlatnet = 3").contains("line 8"));
-    assert!(message("latent = 2", "latent = ").contains("line 7"));
-    assert!(message("epochs = 4", "learning_rate = -1").contains("training.learning_rate is -1"));
+    let text = message("epochs = 4\n", "epoch = 4\n");
+    assert!(text.contains("line 9: training: unknown field `epoch`"), "{text}");
+    let text = message("latent = 2", "latent = 2\nlatnet = 3");
+    assert!(text.contains("line 7"), "{text}");
+    assert!(message("latent = 2", "latent = ").contains("line 6"));
+    let text = message("epochs = 4\n", "learning_rate = -1\n");
+    assert!(text.contains("training.learning_rate is -1"), "{text}");
     assert!(message("clusters = 10", "clusters = 0").contains("model.clusters is 0"));
     assert!(message("name = \"line\"", "name = \"image\"").contains("given twice"));
     assert!(

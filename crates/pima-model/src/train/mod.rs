@@ -15,3 +15,6 @@ pub(crate) use em::standard_normal;
 pub(crate) use small_adam::SmallAdam;
 pub(crate) use step::{At, LossSums, Step};
 pub use trainer::{TrainOptions, TrainOutcome, load_model, train};
+
+#[cfg(test)]
+mod tests;

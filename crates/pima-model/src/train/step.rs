@@ -5,7 +5,7 @@ use crate::config::{ExpertUpdate, TrainingConfig, WeightUpdate};
 use crate::model::{Encodings, Head, Model};
 use crate::observe::LossRecord;
 use crate::{Error, Result};
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, Axis};
 use pima_core::{ClusterPosterior, ElboWorkspace};
 use pima_data::Batch;
 use pima_nets::{Adam, Mode, tensor_from_f64, to_array2};
@@ -179,31 +179,17 @@ impl Step {
         Ok(())
     }
 
-    /// Backward and update: network weights by Adam, and by `small` what the recipe does not solve in closed form. Returns the gradient's norm.
-    #[expect(clippy::too_many_arguments, reason = "everything that is trained")]
-    pub(crate) fn backward(
-        &mut self,
-        model: &mut Model,
-        batch: &Batch,
-        forward: Forward,
-        config: &TrainingConfig,
-        learning_rate: f64,
-        train_mixture: bool,
-        adam: &mut Adam,
-        small: &mut SmallAdam,
-        at: At,
-    ) -> Result<f64> {
+    /// The flat gradient of the batch's mean loss by the network parameters: back through the decoders, the kernel and the encoders.
+    pub(crate) fn gradient(&mut self, model: &Model, forward: Forward, at: At) -> Result<Tensor> {
         let device = model.parameters.device();
         let gradient = model.parameters.zero_gradient();
-        let grad_recon = self.workspace.grad_recon();
         // sum over b, c of dloss/dR_bc R_bc, with dloss/dR held constant: its gradient is the chain rule through the decoders.
         let mut surrogate: Option<Tensor> = None;
         for tensor in forward.networks.iter().flatten() {
-            let columns = tensor.size()[1];
-            let term = if columns == 1 {
+            let term = if tensor.size()[1] == 1 {
                 tensor.sum(Kind::Float)
             } else {
-                (tensor * tensor_from_f64(grad_recon, device)?).sum(Kind::Float)
+                (tensor * tensor_from_f64(self.workspace.grad_recon(), device)?).sum(Kind::Float)
             };
             surrogate = Some(surrogate.map_or_else(|| term.shallow_clone(), |s| s + &term));
         }
@@ -219,15 +205,35 @@ impl Step {
             let Some((index, mean, logvar)) = output else { continue };
             let pick = |all: ArrayView2<'_, f64>| -> Result<Tensor> {
                 let all = tensor_from_f64(all, device)?;
-                Ok(index.as_ref().map_or_else(|| Ok(all.shallow_clone()), |index| all.f_index_select(0, index))?)
+                Ok(match index {
+                    Some(index) => all.f_index_select(0, index)?,
+                    None => all,
+                })
             };
-            let grad_mean = pick(self.workspace.grad_mean().index_axis_move(ndarray::Axis(0), m))?;
-            let grad_logvar = pick(self.workspace.grad_logvar().index_axis_move(ndarray::Axis(0), m))?;
+            let grad_mean = pick(self.workspace.grad_mean().index_axis_move(Axis(0), m))?;
+            let grad_logvar = pick(self.workspace.grad_logvar().index_axis_move(Axis(0), m))?;
             let loss = (mean * grad_mean).sum(Kind::Float) + (logvar * grad_logvar).sum(Kind::Float);
             model.parameters.backward(&loss, model.modalities[m].encoder.parameter_ids(), &[], &gradient)?;
         }
-        let scale = 1.0 / batch.len() as f64;
-        let gradient = no_grad(|| gradient * scale);
+        let scale = 1.0 / self.workspace.z().nrows() as f64;
+        Ok(no_grad(|| gradient * scale))
+    }
+
+    /// Backward and update: network weights by Adam, and by `small` what the recipe does not solve in closed form. Returns the gradient's norm.
+    #[expect(clippy::too_many_arguments, reason = "everything that is trained")]
+    pub(crate) fn backward(
+        &mut self,
+        model: &mut Model,
+        batch: &Batch,
+        forward: Forward,
+        config: &TrainingConfig,
+        learning_rate: f64,
+        train_mixture: bool,
+        adam: &mut Adam,
+        small: &mut SmallAdam,
+        at: At,
+    ) -> Result<f64> {
+        let gradient = self.gradient(model, forward, at)?;
         let norm = f64::try_from(gradient.f_norm()?)?;
         if !norm.is_finite() {
             return Err(Error::NotFinite {
