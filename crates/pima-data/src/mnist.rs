@@ -52,21 +52,24 @@ pub fn load_mnist(folder: &Path) -> Result<Dataset> {
     Dataset::new("MNIST", vec![image], Some(labels))?.with_held_out(held_out)
 }
 
+/// Where the files may lie below a folder that is named; the last is torchvision's place.
+const BELOW: [&str; 2] = ["mnist", "MNIST/raw"];
+
 /// Finds the folder that holds the four files. A folder asked for (by `--datasets` or `PIMA_DATASETS`, read by the
-/// caller) is the only one tried, itself and its subfolder `mnist`; without one, `default` is.
+/// caller) is the only one tried, itself and its subfolders `mnist` and `MNIST/raw`; without one, `default` is.
 ///
 /// # Errors
 /// [`Error::MnistNotFound`] with the folders tried and the files missing from the first.
 pub fn find_mnist(explicit: Option<&Path>, default: &Path) -> Result<PathBuf> {
     let folder = explicit.unwrap_or(default);
-    let inner = folder.join("mnist");
-    if locate(&inner).is_ok() {
+    if let Some(inner) = BELOW.map(|below| folder.join(below)).into_iter().find(|inner| locate(inner).is_ok()) {
         return Ok(inner);
     }
     match locate(folder) {
         Ok(_) => Ok(folder.to_owned()),
         Err(Error::MnistNotFound { tried, names }) => {
-            Err(Error::MnistNotFound { tried: format!("{tried} nor in {}", inner.display()), names })
+            let below = BELOW.map(|below| folder.join(below).display().to_string()).join(", ");
+            Err(Error::MnistNotFound { tried: format!("{tried} nor in {below}"), names })
         }
         Err(other) => Err(other),
     }
@@ -164,6 +167,11 @@ mod tests {
         assert_eq!(find_mnist(Some(folder.path()), nowhere).unwrap(), inner);
         assert_eq!(find_mnist(Some(&inner), nowhere).unwrap(), inner);
         assert_eq!(find_mnist(None, &inner).unwrap(), inner);
+        let raw = folder.path().join("torchvision/MNIST/raw");
+        fs::create_dir_all(&raw).unwrap();
+        write(&raw, 0, 1, 2);
+        write(&raw, 2, 1, 2);
+        assert_eq!(find_mnist(Some(&folder.path().join("torchvision")), nowhere).unwrap(), raw);
         // What the user asked for is not replaced by something else.
         assert!(find_mnist(Some(nowhere), &inner).is_err());
     }
