@@ -4,7 +4,9 @@ mod modality;
 mod training;
 
 pub use modality::{DecoderVariance, ExpertConfig, ModalityConfig, SourceConfig};
-pub use training::{EmConfig, EmWhen, ExpertUpdate, Recipe, Schedule, StartConfig, TrainingConfig, WeightUpdate};
+pub use training::{
+    EmConfig, EmWhen, ExpertUpdate, Recipe, Schedule, StartConfig, StartSpace, TrainingConfig, WeightUpdate,
+};
 
 use crate::{Error, Result};
 use pima_data::SplitFractions;

@@ -91,6 +91,17 @@ pub enum ExpertUpdate {
     Adam,
 }
 
+/// Where clusters are looked for after a warm-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StartSpace {
+    /// A diagonal Gaussian mixture on the encoded means. Right where latent dimensions are about as many as the factors of the data.
+    Latent,
+    /// k-means on what the encoded means decode to, every modality weighted as in the loss. Right where few latent dimensions make clusters
+    /// long and slanted: distances are then those that the reconstruction cares about.
+    Decoded,
+}
+
 /// Where training starts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -103,6 +114,8 @@ pub struct StartConfig {
     pub samples: usize,
     /// Epochs with a single cluster before the mixture is fitted in latent space; used when no modality has an expert.
     pub warmup_epochs: usize,
+    /// Where the mixture is fitted after a warm-up.
+    pub space: StartSpace,
     /// Distance between neighbouring cluster centres when they are placed, in prior standard deviations.
     pub spacing: f64,
     /// Epochs for which placed centres are held before the M-step moves them.
@@ -167,6 +180,7 @@ impl TrainingConfig {
                 restarts: 10,
                 samples: 5_000,
                 warmup_epochs: 2,
+                space: StartSpace::Latent,
                 spacing: 9.0,
                 hold_epochs: 3,
             },

@@ -4,14 +4,13 @@
 //! encoders. Without one, networks are first trained with all clusters alike, and a Gaussian mixture is then fitted to the encoded means. No start
 //! looks at labels.
 
-use super::em::{add_curves, em_pass};
-use super::step::Step;
-use crate::config::TrainingConfig;
+use super::em::add_curves;
+use crate::config::{StartSpace, TrainingConfig};
 use crate::model::Model;
 use crate::randomness::{Purpose, generator};
 use crate::{Error, Result};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
-use pima_core::{CurveSums, GmmOptions, MixturePrior, fit_gmm};
+use pima_core::{CurveSums, GmmOptions, KMeans, MixturePrior, MixtureSums, MixtureUpdate, fit_gmm, kmeans};
 use pima_data::{Batch, Batches, Dataset};
 use pima_experts::{Curves, MixtureOfExpertsOptions, fit_mixture_of_experts};
 use rand::Rng;
@@ -89,34 +88,89 @@ fn fit_other_experts(
     Ok(())
 }
 
-/// Fits the mixture prior to the fused means of `rows` (diagonal Gaussian mixture, restarts, best likelihood) and every expert to its clusters.
+/// Fits the mixture prior to the fused posteriors of `rows`, in the space that the config names.
 pub(crate) fn start_from_latent(
     model: &mut Model,
     dataset: &Dataset,
     rows: &[usize],
     config: &TrainingConfig,
-    step: &mut Step,
     seed: u64,
     epoch: usize,
 ) -> Result<String> {
     let mut rng = generator(seed, Purpose::Start, epoch, 1);
     let (mean, var) = crate::evaluate::fused_posteriors(model, dataset, rows)?;
-    let mut options = GmmOptions::new(model.prior.n_clusters());
-    options.n_restarts = config.start.restarts;
-    options.restart_samples = config.start.samples;
-    options.variance_floor = config.em.variance_floor;
-    let fit = fit_gmm(mean.view(), &options, &mut rng)?;
-    // The mixture was fitted to the means: under the ELBO a component also covers the posteriors' own spread.
-    let spread = var.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(var.ncols()));
-    let var = &fit.prior.var() + &spread;
-    model.prior = MixturePrior::new(fit.prior.logits().to_owned(), fit.prior.mean().to_owned(), var)?;
-    if model.experts().next().is_some() {
-        em_pass(model, dataset, rows, config, step, seed, epoch)?.maximise(model, config, true)?;
+    let restarts = config.start.restarts;
+    match config.start.space {
+        StartSpace::Latent => {
+            let mut options = GmmOptions::new(model.prior.n_clusters());
+            options.n_restarts = restarts;
+            options.restart_samples = config.start.samples;
+            options.variance_floor = config.em.variance_floor;
+            let fit = fit_gmm(mean.view(), &options, &mut rng)?;
+            // The mixture was fitted to the means: under the ELBO a component also covers the posteriors' own spread.
+            let spread = var.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(var.ncols()));
+            let var = &fit.prior.var() + &spread;
+            model.prior = MixturePrior::new(fit.prior.logits().to_owned(), fit.prior.mean().to_owned(), var)?;
+            let likelihood = fit.log_likelihood;
+            Ok(format!(
+                "start: Gaussian mixture on the encoded means, {restarts} restarts, log-likelihood per sample {likelihood:.3}"
+            ))
+        }
+        StartSpace::Decoded => {
+            let inertia = start_from_decoded(model, mean.view(), var.view(), config, &mut rng)?;
+            Ok(format!("start: k-means on the decoded means, {restarts} restarts, mean squared distance {inertia:.3}"))
+        }
     }
-    Ok(format!(
-        "start: Gaussian mixture on the encoded means, {} restarts, log-likelihood per sample {:.3}",
-        config.start.restarts, fit.log_likelihood
-    ))
+}
+
+/// Partitions the samples by k-means on what their posterior means (D,l) decode to, and makes each part a component. Returns the mean squared
+/// distance to the centres, in units of the loss.
+fn start_from_decoded(
+    model: &mut Model,
+    mean: ArrayView2<'_, f64>,
+    var: ArrayView2<'_, f64>,
+    config: &TrainingConfig,
+    rng: &mut impl Rng,
+) -> Result<f64> {
+    let n_clusters = model.prior.n_clusters();
+    let tried = rand::seq::index::sample(rng, mean.nrows(), config.start.samples.min(mean.nrows())).into_vec();
+    let points = decoded(model, mean.select(Axis(0), &tried).view())?;
+    let mut best: Option<KMeans> = None;
+    for _ in 0..config.start.restarts {
+        let fit = kmeans(points.view(), n_clusters, 100, rng)?;
+        if best.as_ref().is_none_or(|best| fit.inertia < best.inertia) {
+            best = Some(fit);
+        }
+    }
+    let Some(best) = best else { return Ok(f64::NAN) };
+    let mut sums = MixtureSums::new(n_clusters, model.prior.n_latent());
+    for (mean, var) in mean.axis_chunks_iter(Axis(0), 4096).zip(var.axis_chunks_iter(Axis(0), 4096)) {
+        let points = decoded(model, mean)?;
+        let mut one_hot = Array2::zeros((mean.nrows(), n_clusters));
+        for (point, mut row) in points.outer_iter().zip(one_hot.outer_iter_mut()) {
+            let distance = |c: &usize| (&best.centres.row(*c) - &point).mapv(|x| x * x).sum();
+            let nearest = (0..n_clusters).min_by(|a, b| distance(a).total_cmp(&distance(b)));
+            row[nearest.unwrap_or(0)] = 1.0;
+        }
+        sums.add(one_hot.view(), mean, var.mapv(f64::ln).view())?;
+    }
+    let update =
+        MixtureUpdate { variance: config.em.variance, variance_floor: config.em.variance_floor, update_weights: true };
+    model.prior = sums.maximise(&model.prior, &update)?;
+    Ok(best.inertia / points.nrows() as f64)
+}
+
+/// Everything that `z` (D,l) decodes to, side by side, scaled so that squared distances are those of the reconstruction term.
+fn decoded(model: &Model, z: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+    let n_clusters = model.prior.n_clusters();
+    let even = Array2::from_elem((z.nrows(), n_clusters), 1.0 / n_clusters as f64);
+    let parts = (0..model.modalities.len()).map(|m| {
+        let modality = &model.modalities[m];
+        Ok(model.decode(m, z, even.view())? * (modality.weight / modality.variance).sqrt())
+    });
+    let parts: Vec<Array2<f64>> = parts.collect::<Result<_>>()?;
+    let views: Vec<ArrayView2<'_, f64>> = parts.iter().map(|part| part.view()).collect();
+    Ok(ndarray::concatenate(Axis(1), &views).expect("as many rows in every modality"))
 }
 
 /// `n` points (n,l) spread as evenly as repulsion on a sphere makes them (l=1: on a line), the nearest two `spacing` apart, centred at the origin.

@@ -214,11 +214,14 @@ fn without_an_expert_a_warm_up_finds_the_clusters() {
     let data = toy(300, false);
     let split = split(&data);
     let expert = "expert = { kind = \"linear\", basis = { kind = \"slope\" } }";
-    let config = config(&[("epochs = 3", "epochs = 8"), (expert, "decoder = { type = \"mlp\", hidden = [8] }")]);
-    let outcome = train(&config, &data, &split, &options(1), &mut ()).unwrap();
-    assert_eq!(outcome.epochs, 10, "two epochs of warm-up come on top");
-    let test = evaluate(&outcome.model, &data, &split.test, config.posterior(), 1).unwrap();
-    assert!(test.scores.unwrap().accuracy.accuracy > 0.95);
+    for space in ["latent", "decoded"] {
+        let epochs = format!("epochs = 8\nstart = {{ space = \"{space}\" }}");
+        let config = config(&[("epochs = 3", &epochs), (expert, "decoder = { type = \"mlp\", hidden = [8] }")]);
+        let outcome = train(&config, &data, &split, &options(1), &mut ()).unwrap();
+        assert_eq!(outcome.epochs, 10, "two epochs of warm-up come on top");
+        let test = evaluate(&outcome.model, &data, &split.test, config.posterior(), 1).unwrap();
+        assert!(test.scores.unwrap().accuracy.accuracy > 0.95, "{space}");
+    }
 }
 
 #[test]

@@ -251,7 +251,7 @@ impl Trainer<'_> {
         }
         if !self.has_expert() {
             let rows = &self.split.train;
-            let note = start_from_latent(&mut self.model, self.dataset, rows, config, &mut self.step, seed, epoch - 1)?;
+            let note = start_from_latent(&mut self.model, self.dataset, rows, config, seed, epoch - 1)?;
             observer.event(&Event::Note(&note));
         }
         Ok(())
