@@ -67,6 +67,18 @@ pub(crate) fn save(
     progress: &Progress,
     seed: u64,
 ) -> Result<()> {
+    write_whole(file, &encode(file, model, adam, small, progress, seed)?)
+}
+
+/// A checkpoint's bytes; `file` is named in errors.
+pub(crate) fn encode(
+    file: &Path,
+    model: &Model,
+    adam: &Adam,
+    small: &SmallAdam,
+    progress: &Progress,
+    seed: u64,
+) -> Result<Vec<u8>> {
     let (first, second, adam_steps) = adam.state()?;
     let state = State {
         format: FORMAT,
@@ -98,8 +110,7 @@ pub(crate) fn save(
         .map(|(name, shape, data)| Ok((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), data)?)));
     let views = views.collect::<Result<Vec<_>, safetensors::SafeTensorError>>().map_err(|e| fail(e.to_string()))?;
     let metadata = HashMap::from([(KEY.to_owned(), json)]);
-    let contents = safetensors::serialize(views, Some(metadata)).map_err(|e| fail(e.to_string()))?;
-    write_whole(file, &contents)
+    safetensors::serialize(views, Some(metadata)).map_err(|e| fail(e.to_string()))
 }
 
 /// Loads a checkpoint into a model built from the same config; returns the position and the seed.
@@ -109,10 +120,21 @@ pub(crate) fn load(
     adam: Option<&mut Adam>,
     small: &mut SmallAdam,
 ) -> Result<(Progress, u64)> {
-    let fail = |problem: String| Error::Checkpoint { file: file.to_owned(), problem };
     let contents = fs::read(file).map_err(|source| Error::Io { file: file.to_owned(), source })?;
-    let (_, header) = SafeTensors::read_metadata(&contents).map_err(|e| fail(format!("not a checkpoint ({e})")))?;
-    let tensors = SafeTensors::deserialize(&contents).map_err(|e| fail(format!("damaged ({e})")))?;
+    decode(file, &contents, model, adam, small)
+}
+
+/// Loads a checkpoint's bytes; `file` is named in errors.
+pub(crate) fn decode(
+    file: &Path,
+    contents: &[u8],
+    model: &mut Model,
+    adam: Option<&mut Adam>,
+    small: &mut SmallAdam,
+) -> Result<(Progress, u64)> {
+    let fail = |problem: String| Error::Checkpoint { file: file.to_owned(), problem };
+    let (_, header) = SafeTensors::read_metadata(contents).map_err(|e| fail(format!("not a checkpoint ({e})")))?;
+    let tensors = SafeTensors::deserialize(contents).map_err(|e| fail(format!("damaged ({e})")))?;
     let json =
         header.metadata().as_ref().and_then(|m| m.get(KEY)).ok_or_else(|| fail("has no pima state".to_owned()))?;
     let state: State = serde_json::from_str(json).map_err(|e| fail(format!("state not understood ({e})")))?;
@@ -141,6 +163,14 @@ pub(crate) fn load(
         return Err(fail(format!(
             "is of a model with other clusters, latent dimensions or modalities than the config's {n}, {l}"
         )));
+    }
+    let fits = |(m, theta): (usize, &Option<Array2<f64>>)| match (&model.modalities[m].head, theta) {
+        (Head::Expert(expert), Some(theta)) => theta.dim() == expert.theta().dim(),
+        (Head::Networks(_), None) => true,
+        _ => false,
+    };
+    if !state.experts.iter().enumerate().all(fits) || state.variances.len() != state.experts.len() {
+        return Err(fail("has other experts than the config".to_owned()));
     }
     model.parameters.restore(&snapshot)?;
     model.prior = state.prior;

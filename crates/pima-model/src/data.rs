@@ -29,8 +29,8 @@ pub fn load_data(config: &ExperimentConfig, locations: &DataLocations, seed: u64
     }
     for modality in &config.modalities {
         match modality.source {
-            SourceConfig::Images if modality.name == dataset.modalities()[0].name() => {}
-            SourceConfig::Images => {
+            SourceConfig::Images {} if modality.name == dataset.modalities()[0].name() => {}
+            SourceConfig::Images {} => {
                 let own = dataset.modalities()[0].name().to_owned();
                 return Err(Error::Modality {
                     modality: modality.name.clone(),

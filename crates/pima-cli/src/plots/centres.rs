@@ -172,8 +172,8 @@ fn parameters(expert: &ExpertSummary, n: usize, room: f64) -> Vec<Vec<String>> {
 
 fn notes(rows: &[Row], assigned: Option<&Assigned>) -> Vec<String> {
     let mut notes = vec![match assigned {
-        Some(_) => "c3 (7) is cluster 3, matched to label 7.".to_owned(),
-        None => "c3 is cluster 3.".to_owned(),
+        Some(_) => "cN (L): cluster N, matched to label L.".to_owned(),
+        None => "cN: cluster N.".to_owned(),
     }];
     let curves = rows.iter().any(|row| matches!(row.shape, ModalityShape::Curve { .. }));
     let vectors = rows.iter().any(|row| matches!(row.shape, ModalityShape::Vector { .. }));

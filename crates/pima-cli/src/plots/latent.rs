@@ -122,8 +122,8 @@ fn notes(predictions: &Predictions, view: &View, assigned: Option<&Assigned>, n_
             .to_owned(),
     };
     ellipses.push_str(match assigned {
-        Some(_) => " c3 (7) is cluster 3, matched to label 7.",
-        None => " c3 is cluster 3.",
+        Some(_) => " cN (L): cluster N, matched to label L.",
+        None => " cN: cluster N.",
     });
     if predictions.n_samples() > MOST_POINTS && n_panels > 0 {
         ellipses.push_str(&format!(" {MOST_POINTS} of {} samples drawn.", predictions.n_samples()));

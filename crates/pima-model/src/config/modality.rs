@@ -40,7 +40,7 @@ pub struct ModalityConfig {
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum SourceConfig {
     /// The collection's own images.
-    Images,
+    Images {},
     /// A line through the origin whose slope is the sample's label, with noise (2023, section 4.1).
     Line {
         /// Points, evenly spaced on [0, 1].
@@ -54,7 +54,7 @@ pub enum SourceConfig {
 
 /// Variance of a decoded Gaussian, in units of the normalised modality.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum DecoderVariance {
     /// Fixed; 1 in the papers' runs.
     Fixed(f64),

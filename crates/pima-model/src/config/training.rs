@@ -41,7 +41,7 @@ impl fmt::Display for Recipe {
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Schedule {
     /// The same throughout.
-    Constant,
+    Constant {},
     /// Half a cosine from the full rate to `final_fraction` of it at the last batch.
     Cosine {
         /// Fraction of the rate left at the end.
@@ -191,7 +191,7 @@ impl TrainingConfig {
         match recipe {
             Recipe::Fast => fast,
             Recipe::Paper => Self {
-                schedule: Schedule::Constant,
+                schedule: Schedule::Constant {},
                 posterior: ClusterPosterior::Latent,
                 em: EmConfig { when: EmWhen::Epoch, variance: VarianceUpdate::OfMeans, variance_floor: 1e-6 },
                 weights: WeightUpdate::Adam,

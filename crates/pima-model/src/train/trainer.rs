@@ -78,6 +78,7 @@ pub fn train(
         step: Step::default(),
         progress: Progress::default(),
         since_checkpoint: Instant::now(),
+        best: None,
     };
     trainer.run(observer)
 }
@@ -93,6 +94,8 @@ struct Trainer<'a> {
     step: Step,
     progress: Progress,
     since_checkpoint: Instant,
+    /// The best model's checkpoint, where there is no folder for it.
+    best: Option<Vec<u8>>,
 }
 
 impl Trainer<'_> {
@@ -115,10 +118,11 @@ impl Trainer<'_> {
         let (epochs, seconds) = (self.progress.epochs, self.progress.seconds);
         let best_epoch = self.progress.best.map_or(epochs, |(epoch, _)| epoch);
         let mut model = self.fresh_model()?;
-        let best = self.options.checkpoints.as_ref().map(|folder| folder.join("best.safetensors"));
-        match best.filter(|file| best_epoch != epochs && file.is_file()) {
-            Some(file) => drop(checkpoint::load(&file, &mut model, None, &mut SmallAdam::default())?),
-            None => std::mem::swap(&mut model, &mut self.model),
+        let (file, none) = (self.checkpoint_file("best"), &mut SmallAdam::default());
+        match (best_epoch == epochs, &self.best) {
+            (true, _) => std::mem::swap(&mut model, &mut self.model),
+            (false, Some(best)) => drop(checkpoint::decode(&file, best, &mut model, None, none)?),
+            (false, None) => drop(checkpoint::load(&file, &mut model, None, none)?),
         }
         Ok(TrainOutcome { model, epochs, best_epoch, seconds })
     }
@@ -309,7 +313,7 @@ impl Trainer<'_> {
             self.progress.batches = k + 1;
             let mut between_em_updates = false;
             if let EmWhen::Batches(every) = config.em.when {
-                between_em_updates = (k + 1) % every != 0;
+                between_em_updates = (k + 1) % every != 0 && k + 1 < self.n_batches();
                 if joint && !between_em_updates {
                     let hold = self.held(epoch - self.n_warmup());
                     em.maximise(&mut self.model, config, hold)?;
@@ -338,7 +342,7 @@ impl Trainer<'_> {
     fn learning_rate(&self, epoch: usize, batch: usize) -> f64 {
         let config = &self.config.training;
         match config.schedule {
-            Schedule::Constant => config.learning_rate,
+            Schedule::Constant {} => config.learning_rate,
             Schedule::Cosine { final_fraction } => {
                 let total = (self.n_warmup() + config.epochs) * self.n_batches();
                 let done = (epoch - 1) * self.n_batches() + batch;
@@ -367,12 +371,25 @@ impl Trainer<'_> {
         self.progress.best.is_none_or(|(_, best)| loss <= best)
     }
 
+    fn checkpoint_file(&self, name: &str) -> PathBuf {
+        self.options.checkpoints.clone().unwrap_or_default().join(format!("{name}.safetensors"))
+    }
+
     fn save(&mut self, name: &str, observer: &mut dyn Observe) -> Result<()> {
-        let Some(folder) = &self.options.checkpoints else { return Ok(()) };
-        let file = folder.join(format!("{name}.safetensors"));
-        checkpoint::save(&file, &self.model, &self.adam, &self.small, &self.progress, self.options.seed)?;
-        self.since_checkpoint = Instant::now();
-        observer.event(&Event::Checkpoint(&file));
+        let file = self.checkpoint_file(name);
+        let Self { model, adam, small, progress, .. } = &*self;
+        // The last update may have blown the parameters up without a batch having shown it yet: such a state must not replace a good one.
+        if !model.parameters.is_finite() {
+            let (epoch, batch) = (progress.epochs + 1, progress.batches);
+            return Err(Error::NotFinite { term: "parameters", value: f64::NAN, modality: None, epoch, batch });
+        }
+        if self.options.checkpoints.is_some() {
+            checkpoint::save(&file, model, adam, small, progress, self.options.seed)?;
+            self.since_checkpoint = Instant::now();
+            observer.event(&Event::Checkpoint(&file));
+        } else if name == "best" {
+            self.best = Some(checkpoint::encode(&file, model, adam, small, progress, self.options.seed)?);
+        }
         Ok(())
     }
 }
