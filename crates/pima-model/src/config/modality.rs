@@ -58,7 +58,7 @@ pub enum SourceConfig {
 pub enum DecoderVariance {
     /// Fixed; 1 in the papers' runs.
     Fixed(f64),
-    /// One value for the modality, from its M-step at the end of every epoch after `from_epoch`.
+    /// One value for the modality, from its M-step at the end of every joint epoch from `from_epoch` on.
     Learned {
         /// First epoch whose end updates it. Learned from the start, one modality can take over before the clusters stand.
         from_epoch: usize,

@@ -53,7 +53,7 @@ pub enum Schedule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EmWhen {
-    /// Before every epoch, from one pass that encodes all training samples (Algorithm 1).
+    /// After every epoch, from one pass that encodes all training samples; the `paper` recipe also opens with one (Algorithm 1).
     Epoch,
     /// After every so many batches, from sums over those batches.
     Batches(usize),
