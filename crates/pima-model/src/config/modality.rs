@@ -19,6 +19,10 @@ pub struct ModalityConfig {
     /// Weight of its reconstruction in the loss, lambda_m; absent: d_max / d_m (2023, section 2.5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<f64>,
+    /// Probability that it takes part in a sample's fusion during training, p_m of 2023, section 2.5; absent: `training.modality_keep`. A modality with a
+    /// smaller one trains its encoder less on its own and more beside the others, and so leads less in the latent space.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<f64>,
     /// Variance of the decoded Gaussian.
     #[serde(default)]
     pub variance: DecoderVariance,
@@ -115,6 +119,9 @@ impl ModalityConfig {
             return Err(format!(
                 "modality {name:?}: weight must be a positive number; leave the modality out to ignore it"
             ));
+        }
+        if self.keep.is_some_and(|keep| !(keep > 0.0 && keep <= 1.0)) {
+            return Err(format!("modality {name:?}: keep must be a probability above 0 and at most 1"));
         }
         if let DecoderVariance::Fixed(v) = self.variance
             && !(v.is_finite() && v > 0.0)

@@ -274,6 +274,7 @@ impl Trainer<'_> {
         shuffle(&mut order, &mut generator(seed, Purpose::Shuffle, epoch, 0));
         let mut batch = Batch::default();
         let mut em = EmSums::new(&self.model);
+        let keep: Vec<f64> = self.config.modalities.iter().map(|m| m.keep.unwrap_or(config.modality_keep)).collect();
         let n_latent = self.model.prior.n_latent();
         let joint = phase == Phase::Joint;
         let seconds_before = self.progress.epoch_seconds;
@@ -281,7 +282,7 @@ impl Trainer<'_> {
             Batches::new(self.dataset, &self.model.normalisations)?.gather(rows, &mut batch)?;
             let mut rng = generator(seed, Purpose::Batch, epoch, k);
             let eps = standard_normal(rows.len(), n_latent, &mut rng);
-            let weight = keep_modalities(&batch, config.modality_keep, &mut rng);
+            let weight = keep_modalities(&batch, &keep, &mut rng);
             let at = At { epoch, batch: k + 1 };
             let forward = self.step.forward(
                 &self.model,
@@ -394,17 +395,17 @@ impl Trainer<'_> {
     }
 }
 
-/// Fusion weights (M,B): the presence mask with each modality kept with probability `keep`; where all would drop out, all stay, which also keeps the
+/// Fusion weights (M,B): the presence mask with modality m kept with probability `keep[m]`; where all would drop out, all stay, which also keeps the
 /// multimodal posterior, the one that is wanted in the end, the most trained (for two modalities at 0.5: half the samples).
-fn keep_modalities(batch: &Batch, keep: f64, rng: &mut impl Rng) -> Array2<f64> {
+fn keep_modalities(batch: &Batch, keep: &[f64], rng: &mut impl Rng) -> Array2<f64> {
     let mut weight = batch.weight().to_owned();
-    if keep >= 1.0 {
+    if keep.iter().all(|&keep| keep >= 1.0) {
         return weight;
     }
     for mut sample in weight.columns_mut() {
         let present: Vec<usize> = (0..sample.len()).filter(|&m| sample[m] != 0.0).collect();
         for &m in &present {
-            sample[m] = f64::from(u8::from(rng.random_bool(keep)));
+            sample[m] = f64::from(u8::from(rng.random_bool(keep[m])));
         }
         if sample.iter().all(|&w| w == 0.0) {
             present.iter().for_each(|&m| sample[m] = 1.0);
