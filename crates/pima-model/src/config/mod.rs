@@ -1,6 +1,7 @@
 //! An experiment as a file describes it. Each experiment of the papers and each user's own data is one such file; the engine knows no other.
 
 mod modality;
+mod place;
 mod training;
 
 pub use modality::{DecoderVariance, ExpertConfig, ModalityConfig, SourceConfig};
@@ -9,6 +10,7 @@ pub use training::{
 };
 
 use crate::{Error, Result};
+use place::Problem;
 use pima_data::SplitFractions;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, path::Path};
@@ -82,15 +84,24 @@ impl ExperimentConfig {
     /// [`Error::Config`] with the file, the line where known, and what to do.
     pub fn parse(text: &str, origin: &Path, recipe: Option<Recipe>) -> Result<Self> {
         let fail = |message: String| Error::Config { file: origin.to_owned(), message };
-        let mut table: toml::Table = toml::from_str(text).map_err(|e| fail(one_line(text, &e)))?;
+        let mut table: toml::Table = toml::from_str(text).map_err(|e| fail(place::syntax(text, &e)))?;
         let training = table.remove("training").unwrap_or_else(|| toml::Table::new().into());
-        let resolved = TrainingConfig::resolve(training, recipe)
-            .map_err(|message| fail(locate(text, format!("training: {message}"))))?;
-        // What is left is parsed from the text itself so that errors point at lines; the training table is checked above.
-        let training_value = toml::Value::try_from(&resolved).map_err(|e| fail(e.to_string()))?;
-        table.insert("training".to_owned(), training_value);
+        let given = |recipe| {
+            place::read::<TrainingConfig>(TrainingConfig::merge(training.clone(), recipe)?)
+                .map_err(|problem| problem.under("training"))
+        };
+        let recipe = TrainingConfig::which(&training, recipe).map_err(|problem| fail(problem.located(text, None)))?;
+        // The other recipe's table is read too, so that a mistake in it shows now and not when that recipe is asked for.
+        for recipe in [Recipe::Fast, Recipe::Paper] {
+            let resolved = given(recipe).map_err(|problem| fail(problem.located(text, Some(recipe))))?;
+            resolved.check().map_err(|problem| fail(Problem::of(problem).located(text, Some(recipe))))?;
+        }
+        let resolved = given(recipe).map_err(|problem| fail(problem.located(text, Some(recipe))))?;
+        let resolved = toml::Value::try_from(&resolved).map_err(|e| fail(e.to_string()))?;
+        table.insert("training".to_owned(), resolved);
         let config: Self =
-            table.try_into().map_err(|e: toml::de::Error| fail(locate(text, e.message().replace('\n', " "))))?;
+            place::read(table.into()).map_err(|problem| fail(problem.located(text, Some(recipe))))?;
+        let fail = |problem: String| fail(Problem::of(problem).located(text, Some(recipe)));
         config.check().map_err(fail)?;
         Ok(config)
     }
@@ -130,35 +141,6 @@ impl ExperimentConfig {
         }
         self.training.check()
     }
-}
-
-/// A TOML error in one line with its line and column.
-fn one_line(text: &str, error: &toml::de::Error) -> String {
-    let at = error.span().map(|span| {
-        let before = &text[..span.start.min(text.len())];
-        let line = before.matches('\n').count() + 1;
-        let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
-        format!("line {line}, column {column}: ")
-    });
-    format!("{}{}", at.unwrap_or_default(), error.message().replace('\n', " "))
-}
-
-/// An error of the merged table has no span; find the offending key in the text where it names one.
-fn locate(text: &str, message: String) -> String {
-    let key = message.split('`').nth(1).filter(|key| message.contains("unknown field") && !key.is_empty());
-    let line = key.and_then(|key| {
-        text.lines().position(|line| {
-            line.trim_start().trim_start_matches(['[', '{', ' ']).starts_with(key) || has_key(line, key)
-        })
-    });
-    line.map_or_else(|| message.clone(), |line| format!("line {}: {message}", line + 1))
-}
-
-fn has_key(line: &str, key: &str) -> bool {
-    line.match_indices(key).any(|(at, _)| {
-        let word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
-        !line[..at].chars().next_back().is_some_and(word) && line[at + key.len()..].trim_start().starts_with('=')
-    })
 }
 
 #[cfg(test)]

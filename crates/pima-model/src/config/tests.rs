@@ -61,12 +61,24 @@ fn a_resolved_config_reads_back_as_itself() {
 #[test]
 fn mistakes_get_one_line_each() {
     let text = message("epochs = 4\n", "epoch = 4\n");
-    assert!(text.contains("line 9: training: unknown field `epoch`"), "{text}");
+    assert!(text.contains("line 9: training.epoch: unknown field `epoch`"), "{text}");
     let text = message("latent = 2", "latent = 2\nlatnet = 3");
     assert!(text.contains("line 7"), "{text}");
     assert!(message("latent = 2", "latent = ").contains("line 6"));
+    // The wrong type of value, in each kind of table.
+    let text = message("latent = 2", "latent = \"two\"");
+    assert!(text.contains("line 6: model.latent: ") && text.contains("string"), "{text}");
+    let text = message("epochs = 4\n", "epochs = 4.5\n");
+    assert!(text.contains("line 9: training.epochs: "), "{text}");
+    let text = message("normalise = \"standard\"", "normalise = \"standart\"");
+    assert!(text.contains("line 21: modality.1.normalise: "), "{text}");
+    // The table of the recipe that does not run is read too.
+    let text = message("epochs = 40000", "epochs = \"many\"");
+    assert!(text.contains("line 12: training.epochs: "), "{text}");
+    let text = message("epochs = 40000", "epohcs = 4");
+    assert!(text.contains("line 12: training.epohcs: unknown field"), "{text}");
     let text = message("epochs = 4\n", "learning_rate = -1\n");
-    assert!(text.contains("training.learning_rate is -1"), "{text}");
+    assert!(text.contains("line 9: training.learning_rate is -1"), "{text}");
     assert!(message("clusters = 10", "clusters = 0").contains("model.clusters is 0"));
     assert!(message("name = \"line\"", "name = \"image\"").contains("given twice"));
     assert!(

@@ -1,5 +1,6 @@
 //! How a model is trained: the two recipes, and every number in them.
 
+use super::place::Problem;
 use pima_core::{ClusterPosterior, VarianceUpdate};
 use pima_nets::{AdamConfig, Precision};
 use serde::{Deserialize, Serialize};
@@ -202,23 +203,32 @@ impl TrainingConfig {
         }
     }
 
-    /// Lays a config's `[training]` table over its recipe's defaults.
-    pub(crate) fn resolve(given: toml::Value, recipe: Option<Recipe>) -> Result<Self, String> {
-        let toml::Value::Table(mut given) = given else {
-            return Err("must be a table".to_owned());
+    /// The recipe that a run uses: the one asked for, else the `[training]` table's own, else `fast`.
+    pub(super) fn which(given: &toml::Value, asked: Option<Recipe>) -> Result<Recipe, Problem> {
+        let own = match given.get("recipe") {
+            None => None,
+            Some(own) => {
+                let own = own.as_str().unwrap_or_default().parse::<Recipe>();
+                Some(own.map_err(|problem| Problem::at(&["training", "recipe"], problem.to_owned()))?)
+            }
         };
-        let own = given.remove("recipe").map(|value| value.as_str().unwrap_or_default().parse::<Recipe>());
-        let own = own.transpose().map_err(|e| format!("recipe: {e}"))?;
-        let recipe = recipe.or(own).unwrap_or(Recipe::Fast);
+        Ok(asked.or(own).unwrap_or(Recipe::Fast))
+    }
+
+    /// A config's `[training]` table over a recipe's defaults.
+    pub(super) fn merge(given: toml::Value, recipe: Recipe) -> Result<toml::Value, Problem> {
+        let toml::Value::Table(mut given) = given else {
+            return Err(Problem::at(&["training"], "must be a table".to_owned()));
+        };
+        given.remove("recipe");
         let mut special = [given.remove("fast"), given.remove("paper")];
         let special = special[usize::from(recipe == Recipe::Paper)].take();
-        let defaults = toml::Value::try_from(Self::recipe(recipe)).map_err(|e| e.to_string())?;
-        let mut merged = defaults;
+        let mut merged = toml::Value::try_from(Self::recipe(recipe)).map_err(|e| Problem::of(e.to_string()))?;
         overlay(&mut merged, toml::Value::Table(given));
         if let Some(special) = special {
             overlay(&mut merged, special);
         }
-        merged.try_into().map_err(|e: toml::de::Error| e.message().replace('\n', " "))
+        Ok(merged)
     }
 
     pub(crate) fn check(&self) -> Result<(), String> {
