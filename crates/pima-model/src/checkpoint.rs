@@ -5,7 +5,7 @@
 //! normalisations and the position in the run. Randomness needs no state: it is drawn by position (see `randomness.rs`).
 
 use crate::model::{Head, Model};
-use crate::train::{LossSums, SmallAdam};
+use crate::train::{Anchor, LossSums, SmallAdam};
 use crate::{Error, Result};
 use ndarray::Array2;
 use pima_core::MixturePrior;
@@ -39,6 +39,9 @@ pub(crate) struct Progress {
     pub(crate) seconds: f64,
     /// Seconds of the epoch under way.
     pub(crate) epoch_seconds: f64,
+    /// What ties samples to clusters while centres are held.
+    #[serde(default)]
+    pub(crate) anchor: Option<Anchor>,
     /// No more epochs are to follow.
     pub(crate) finished: bool,
 }

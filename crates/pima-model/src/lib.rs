@@ -25,7 +25,7 @@ mod train;
 
 pub use config::{
     DataConfig, DataSource, DecoderVariance, EmConfig, EmWhen, ExperimentConfig, ExpertConfig, ExpertUpdate,
-    ModalityConfig, ModelConfig, Recipe, Schedule, SourceConfig, StartConfig, StartSpace, TrainingConfig, WeightUpdate,
+    ModalityConfig, ModelConfig, Recipe, Schedule, SourceConfig, StartConfig, TrainingConfig, WeightUpdate,
 };
 pub use data::{DataLocations, load_data};
 pub use error::{Error, Result};

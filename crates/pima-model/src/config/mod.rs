@@ -5,13 +5,11 @@ mod place;
 mod training;
 
 pub use modality::{DecoderVariance, ExpertConfig, ModalityConfig, SourceConfig};
-pub use training::{
-    EmConfig, EmWhen, ExpertUpdate, Recipe, Schedule, StartConfig, StartSpace, TrainingConfig, WeightUpdate,
-};
+pub use training::{EmConfig, EmWhen, ExpertUpdate, Recipe, Schedule, StartConfig, TrainingConfig, WeightUpdate};
 
 use crate::{Error, Result};
-use place::Problem;
 use pima_data::SplitFractions;
+use place::Problem;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, path::Path};
 
@@ -99,8 +97,7 @@ impl ExperimentConfig {
         let resolved = given(recipe).map_err(|problem| fail(problem.located(text, Some(recipe))))?;
         let resolved = toml::Value::try_from(&resolved).map_err(|e| fail(e.to_string()))?;
         table.insert("training".to_owned(), resolved);
-        let config: Self =
-            place::read(table.into()).map_err(|problem| fail(problem.located(text, Some(recipe))))?;
+        let config: Self = place::read(table.into()).map_err(|problem| fail(problem.located(text, Some(recipe))))?;
         let fail = |problem: String| fail(Problem::of(problem).located(text, Some(recipe)));
         config.check().map_err(fail)?;
         Ok(config)
@@ -138,6 +135,11 @@ impl ExperimentConfig {
             if !names.insert(&modality.name) {
                 return Err(format!("modality {:?} is given twice: rename or remove one", modality.name));
             }
+        }
+        if let Some(name) = &self.training.start.modality
+            && !names.contains(name)
+        {
+            return Err(format!("training.start.modality is {name:?}: there is no modality of that name"));
         }
         self.training.check()
     }

@@ -26,16 +26,16 @@ impl Problem {
 
     /// A problem with the key at `path`.
     pub(super) fn at(path: &[&str], problem: String) -> Self {
-        Self { message: format!("{}: {problem}", path.join(".")), path: path.iter().map(|&key| key.to_owned()).collect() }
+        Self {
+            message: format!("{}: {problem}", path.join(".")),
+            path: path.iter().map(|&key| key.to_owned()).collect(),
+        }
     }
 
     /// The same problem, of a table that is itself the value of `key`.
     pub(super) fn under(mut self, key: &str) -> Self {
-        self.message = if self.path.is_empty() {
-            format!("{key}: {}", self.message)
-        } else {
-            format!("{key}.{}", self.message)
-        };
+        self.message =
+            if self.path.is_empty() { format!("{key}: {}", self.message) } else { format!("{key}.{}", self.message) };
         self.path.insert(0, key.to_owned());
         self
     }
@@ -43,11 +43,12 @@ impl Problem {
     /// The message with its line in `text`. Keys of the training table are looked for in the recipe's own table first.
     pub(super) fn located(self, text: &str, recipe: Option<Recipe>) -> String {
         let line = DeTable::parse(text).ok().and_then(|table| {
-            let special = recipe.filter(|_| self.path.first().is_some_and(|key| key == "training")).and_then(|recipe| {
-                let mut path = self.path.clone();
-                path.insert(1, recipe.to_string());
-                line_of(text, table.get_ref(), &path)
-            });
+            let special =
+                recipe.filter(|_| self.path.first().is_some_and(|key| key == "training")).and_then(|recipe| {
+                    let mut path = self.path.clone();
+                    path.insert(1, recipe.to_string());
+                    line_of(text, table.get_ref(), &path)
+                });
             special.or_else(|| {
                 // A key that has its default is not in the text; the table it belongs to may be.
                 (1..=self.path.len()).rev().find_map(|n| line_of(text, table.get_ref(), &self.path[..n]))

@@ -92,31 +92,22 @@ pub enum ExpertUpdate {
     Adam,
 }
 
-/// Where clusters are looked for after a warm-up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StartSpace {
-    /// A diagonal Gaussian mixture on the encoded means. Right where latent dimensions are about as many as the factors of the data.
-    Latent,
-    /// k-means on what the encoded means decode to, every modality weighted as in the loss. Right where few latent dimensions make clusters
-    /// long and slanted: distances are then those that the reconstruction cares about.
-    Decoded,
-}
-
 /// Where training starts.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StartConfig {
-    /// Start from the data (a mixture of experts, or a warm-up and a Gaussian mixture); otherwise from random parameters.
+    /// Start from the data; otherwise from random parameters.
     pub from_data: bool,
+    /// The modality in whose data space clusters are looked for, by a mixture of experts where it has an expert, by a Gaussian mixture otherwise. Absent: the
+    /// first that has an expert; where none has, a Gaussian mixture in latent space after a warm-up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub modality: Option<String>,
     /// Restarts of the mixture fit; the likeliest is kept.
     pub restarts: usize,
     /// Samples that the restarts are compared on.
     pub samples: usize,
-    /// Epochs with a single cluster before the mixture is fitted in latent space; used when no modality has an expert.
+    /// Epochs with a single cluster before the mixture is fitted in latent space.
     pub warmup_epochs: usize,
-    /// Where the mixture is fitted after a warm-up.
-    pub space: StartSpace,
     /// Distance between neighbouring cluster centres when they are placed, in prior standard deviations.
     pub spacing: f64,
     /// Epochs for which placed centres are held before the M-step moves them.
@@ -178,10 +169,10 @@ impl TrainingConfig {
             modality_keep: 1.0,
             start: StartConfig {
                 from_data: true,
+                modality: None,
                 restarts: 10,
                 samples: 5_000,
                 warmup_epochs: 2,
-                space: StartSpace::Latent,
                 spacing: 9.0,
                 hold_epochs: 3,
             },

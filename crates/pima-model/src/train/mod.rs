@@ -1,5 +1,7 @@
 //! Training: streaming EM around Adam (2023, Algorithm 1), and the recipes' starts.
 
+// Clusters in data space that samples are tied to at first.
+mod anchor;
 // Adam on the few f64 parameters that are not network weights.
 mod small_adam;
 // Where a run starts: experts in data space, a mixture in latent space, centres placed apart.
@@ -11,6 +13,7 @@ mod em;
 // Epochs, validation, checkpoints.
 mod trainer;
 
+pub(crate) use anchor::Anchor;
 pub(crate) use em::standard_normal;
 pub(crate) use small_adam::SmallAdam;
 pub(crate) use step::{At, LossSums, Step};

@@ -1,61 +1,93 @@
 //! Where the `fast` recipe starts: where the data already say something.
 //!
-//! With an expert, clusters are found in data space by a mixture of experts and their centres in latent space are placed apart, to be filled by the
-//! encoders. Without one, networks are first trained with all clusters alike, and a Gaussian mixture is then fitted to the encoded means. No start
-//! looks at labels.
+//! Clusters are found in the data space of one modality, by a mixture of experts or by a Gaussian mixture, and their centres in latent space are
+//! placed apart, to be filled by the encoders. Where no modality is named and none has an expert, networks are first trained with all clusters alike,
+//! and a Gaussian mixture is then fitted to the encoded means. No start looks at labels.
 
+use super::anchor::Anchor;
 use super::em::add_curves;
-use crate::config::{StartSpace, TrainingConfig};
+use crate::config::TrainingConfig;
 use crate::model::Model;
 use crate::randomness::{Purpose, generator};
 use crate::{Error, Result};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
-use pima_core::{CurveSums, GmmOptions, KMeans, MixturePrior, MixtureSums, MixtureUpdate, fit_gmm, kmeans};
+use pima_core::{CurveSums, GmmOptions, MixturePrior, fit_gmm};
 use pima_data::{Batch, Batches, Dataset};
 use pima_experts::{Curves, MixtureOfExpertsOptions, fit_mixture_of_experts};
 use rand::Rng;
 use rand_distr::StandardNormal;
 
-/// Fits the experts of the first modality that has one by a mixture of experts in data space, the others to the clusters found, and places the
-/// centres. Returns a remark for the log, or `None` when no modality has an expert.
-pub(crate) fn start_from_experts(
+/// Finds the clusters of modality `m` in data space and places their centres. Returns a remark for the log, and what ties samples to clusters where no
+/// expert does.
+pub(crate) fn start_in_data_space(
     model: &mut Model,
     dataset: &Dataset,
+    m: usize,
     rows: &[usize],
     config: &TrainingConfig,
     seed: u64,
-) -> Result<Option<String>> {
-    let Some(m) = model.experts().map(|(m, _)| m).next() else { return Ok(None) };
+) -> Result<(String, Option<Anchor>)> {
     let mut rng = generator(seed, Purpose::Start, 0, 0);
-    let n_clusters = model.prior.n_clusters();
     let data = &dataset.modalities()[m];
     let rows: Vec<usize> = rows.iter().copied().filter(|&row| data.is_present(row)).collect();
+    let restarts = config.start.restarts;
+    let (weights, curves, remark, anchor) = if model.experts().any(|(expert, _)| expert == m) {
+        let (weights, curves, likelihood) = fit_experts(model, dataset, m, &rows, config, &mut rng)?;
+        let remark = format!(
+            "mixture of experts on {:?}, {restarts} restarts, log-likelihood per sample {likelihood:.3}",
+            data.name()
+        );
+        (weights, curves, remark, None)
+    } else {
+        let (anchor, likelihood) = Anchor::fit(model, dataset, m, &rows, &gmm_options(model, config), &mut rng)?;
+        let mixture = anchor.mixture();
+        let remark = format!(
+            "Gaussian mixture on {:?}, {restarts} restarts, log-likelihood per sample {likelihood:.3}",
+            data.name()
+        );
+        (mixture.weights().to_owned(), mixture.mean().to_owned(), remark, Some(anchor))
+    };
+    let centres = place_centres(model.prior.n_clusters(), model.prior.n_latent(), config.start.spacing, &mut rng);
+    let centres = neighbours_together(centres, curves.view());
+    let var = Array2::ones(centres.dim());
+    model.prior = MixturePrior::new(weights.mapv(|w| w.max(1e-12).ln()), centres, var)?;
+    Ok((format!("start: {remark}"), anchor))
+}
+
+fn gmm_options(model: &Model, config: &TrainingConfig) -> GmmOptions {
+    let mut options = GmmOptions::new(model.prior.n_clusters());
+    options.n_restarts = config.start.restarts;
+    options.restart_samples = config.start.samples;
+    options.variance_floor = config.em.variance_floor;
+    options
+}
+
+/// Fits the experts of modality `m` by a mixture of experts, and the others to the clusters found. Returns the clusters' weights (N), their curves (N,d)
+/// in normalised units, and the log-likelihood per sample.
+fn fit_experts(
+    model: &mut Model,
+    dataset: &Dataset,
+    m: usize,
+    rows: &[usize],
+    config: &TrainingConfig,
+    rng: &mut impl Rng,
+) -> Result<(Array1<f64>, Array2<f64>, f64)> {
+    let data = &dataset.modalities()[m];
     let curves = Array2::from_shape_fn((rows.len(), data.size()), |(i, j)| f64::from(data.values()[[rows[i], j]]));
     let normalisation = &model.normalisations[m];
     let scale: Array1<f64> = (0..data.size()).map(|j| normalisation.scale(j).powi(-2)).collect();
-    let name = data.name().to_owned();
-    let mut options = MixtureOfExpertsOptions::new(n_clusters);
+    let mut options = MixtureOfExpertsOptions::new(model.prior.n_clusters());
     options.n_restarts = config.start.restarts;
     options.restart_samples = config.start.samples;
-    let Some((_, decoder)) = model.experts().find(|(index, _)| *index == m) else { return Ok(None) };
+    let Some((expert, normalisation, name)) = model.expert_mut(m) else {
+        return Err(Error::Modality { modality: data.name().to_owned(), problem: "has no expert".to_owned() });
+    };
     let data = Curves { values: curves.view(), present: None, weight: Some(scale.view()) };
-    let fit = fit_mixture_of_experts(decoder.expert.as_ref(), data, &options, &mut rng)
-        .map_err(|source| Error::Expert { modality: name.clone(), source })?;
-    let theta = fit.theta.clone();
-    if let Some((expert, normalisation, _)) = model.expert_mut(m) {
-        expert.set_theta(theta, normalisation);
-    }
-    fit_other_experts(model, dataset, &rows, m, fit.responsibilities.view())?;
-    let logits = fit.weights.mapv(|w| w.max(1e-12).ln());
-    let centres = place_centres(n_clusters, model.prior.n_latent(), config.start.spacing, &mut rng);
-    let curves = &fit.prediction * &scale.mapv(f64::sqrt);
-    let centres = neighbours_together(centres, curves.view());
-    let var = Array2::ones(centres.dim());
-    model.prior = MixturePrior::new(logits, centres, var)?;
-    Ok(Some(format!(
-        "start: mixture of experts on {name:?}, {} restarts, log-likelihood per sample {:.3}",
-        config.start.restarts, fit.log_likelihood
-    )))
+    let fit = fit_mixture_of_experts(expert.expert.as_ref(), data, &options, rng)
+        .map_err(|source| Error::Expert { modality: name.to_owned(), source })?;
+    expert.set_theta(fit.theta.clone(), normalisation);
+    fit_other_experts(model, dataset, rows, m, fit.responsibilities.view())?;
+    Ok((fit.weights, &fit.prediction * &scale.mapv(f64::sqrt), fit.log_likelihood))
 }
 
 fn fit_other_experts(
@@ -88,8 +120,8 @@ fn fit_other_experts(
     Ok(())
 }
 
-/// Fits the mixture prior to the fused posteriors of `rows`, in the space that the config names.
-pub(crate) fn start_from_latent(
+/// Fits the mixture prior to the means of the fused posteriors of `rows`.
+pub(crate) fn start_in_latent_space(
     model: &mut Model,
     dataset: &Dataset,
     rows: &[usize],
@@ -99,78 +131,15 @@ pub(crate) fn start_from_latent(
 ) -> Result<String> {
     let mut rng = generator(seed, Purpose::Start, epoch, 1);
     let (mean, var) = crate::evaluate::fused_posteriors(model, dataset, rows)?;
-    let restarts = config.start.restarts;
-    match config.start.space {
-        StartSpace::Latent => {
-            let mut options = GmmOptions::new(model.prior.n_clusters());
-            options.n_restarts = restarts;
-            options.restart_samples = config.start.samples;
-            options.variance_floor = config.em.variance_floor;
-            let fit = fit_gmm(mean.view(), &options, &mut rng)?;
-            // The mixture was fitted to the means: under the ELBO a component also covers the posteriors' own spread.
-            let spread = var.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(var.ncols()));
-            let var = &fit.prior.var() + &spread;
-            model.prior = MixturePrior::new(fit.prior.logits().to_owned(), fit.prior.mean().to_owned(), var)?;
-            let likelihood = fit.log_likelihood;
-            Ok(format!(
-                "start: Gaussian mixture on the encoded means, {restarts} restarts, log-likelihood per sample {likelihood:.3}"
-            ))
-        }
-        StartSpace::Decoded => {
-            let inertia = start_from_decoded(model, mean.view(), var.view(), config, &mut rng)?;
-            Ok(format!("start: k-means on the decoded means, {restarts} restarts, mean squared distance {inertia:.3}"))
-        }
-    }
-}
-
-/// Partitions the samples by k-means on what their posterior means (D,l) decode to, and makes each part a component. Returns the mean squared
-/// distance to the centres, in units of the loss.
-fn start_from_decoded(
-    model: &mut Model,
-    mean: ArrayView2<'_, f64>,
-    var: ArrayView2<'_, f64>,
-    config: &TrainingConfig,
-    rng: &mut impl Rng,
-) -> Result<f64> {
-    let n_clusters = model.prior.n_clusters();
-    let tried = rand::seq::index::sample(rng, mean.nrows(), config.start.samples.min(mean.nrows())).into_vec();
-    let points = decoded(model, mean.select(Axis(0), &tried).view())?;
-    let mut best: Option<KMeans> = None;
-    for _ in 0..config.start.restarts {
-        let fit = kmeans(points.view(), n_clusters, 100, rng)?;
-        if best.as_ref().is_none_or(|best| fit.inertia < best.inertia) {
-            best = Some(fit);
-        }
-    }
-    let Some(best) = best else { return Ok(f64::NAN) };
-    let mut sums = MixtureSums::new(n_clusters, model.prior.n_latent());
-    for (mean, var) in mean.axis_chunks_iter(Axis(0), 4096).zip(var.axis_chunks_iter(Axis(0), 4096)) {
-        let points = decoded(model, mean)?;
-        let mut one_hot = Array2::zeros((mean.nrows(), n_clusters));
-        for (point, mut row) in points.outer_iter().zip(one_hot.outer_iter_mut()) {
-            let distance = |c: &usize| (&best.centres.row(*c) - &point).mapv(|x| x * x).sum();
-            let nearest = (0..n_clusters).min_by(|a, b| distance(a).total_cmp(&distance(b)));
-            row[nearest.unwrap_or(0)] = 1.0;
-        }
-        sums.add(one_hot.view(), mean, var.mapv(f64::ln).view())?;
-    }
-    let update =
-        MixtureUpdate { variance: config.em.variance, variance_floor: config.em.variance_floor, update_weights: true };
-    model.prior = sums.maximise(&model.prior, &update)?;
-    Ok(best.inertia / points.nrows() as f64)
-}
-
-/// Everything that `z` (D,l) decodes to, side by side, scaled so that squared distances are those of the reconstruction term.
-fn decoded(model: &Model, z: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
-    let n_clusters = model.prior.n_clusters();
-    let even = Array2::from_elem((z.nrows(), n_clusters), 1.0 / n_clusters as f64);
-    let parts = (0..model.modalities.len()).map(|m| {
-        let modality = &model.modalities[m];
-        Ok(model.decode(m, z, even.view())? * (modality.weight / modality.variance).sqrt())
-    });
-    let parts: Vec<Array2<f64>> = parts.collect::<Result<_>>()?;
-    let views: Vec<ArrayView2<'_, f64>> = parts.iter().map(|part| part.view()).collect();
-    Ok(ndarray::concatenate(Axis(1), &views).expect("as many rows in every modality"))
+    let fit = fit_gmm(mean.view(), &gmm_options(model, config), &mut rng)?;
+    // The mixture was fitted to the means: under the ELBO a component also covers the posteriors' own spread.
+    let spread = var.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(var.ncols()));
+    let var = &fit.prior.var() + &spread;
+    model.prior = MixturePrior::new(fit.prior.logits().to_owned(), fit.prior.mean().to_owned(), var)?;
+    Ok(format!(
+        "start: Gaussian mixture on the encoded means, {} restarts, log-likelihood per sample {:.3}",
+        config.start.restarts, fit.log_likelihood
+    ))
 }
 
 /// `n` points (n,l) spread as evenly as repulsion on a sphere makes them (l=1: on a line), the nearest two `spacing` apart, centred at the origin.

@@ -1,6 +1,7 @@
 //! One batch: encoders, fusion, decoders, the loss and its gradients in `pima-core`, and back through the networks.
 
 use super::SmallAdam;
+use super::anchor::Anchor;
 use crate::config::{ExpertUpdate, TrainingConfig, WeightUpdate};
 use crate::model::{Encodings, Head, Model};
 use crate::observe::LossRecord;
@@ -56,6 +57,8 @@ impl LossSums {
 #[derive(Debug, Default)]
 pub(crate) struct Step {
     pub(crate) workspace: ElboWorkspace,
+    /// What ties samples to clusters while centres are held.
+    pub(crate) anchor: Option<Anchor>,
     recon: Array2<f64>,
 }
 
@@ -100,7 +103,7 @@ impl Step {
         let fused = self.workspace.fuse(encodings.mean.view(), encodings.logvar.view(), weight, eps);
         fused.map_err(|error| explain(error, model, "encoding", at))?;
         let z = tensor_from_f64(self.workspace.z(), model.parameters.device())?.set_requires_grad(mode == Mode::Train);
-        let columns = if model.depends_on_cluster() { model.prior.n_clusters() } else { 1 };
+        let columns = if model.depends_on_cluster() || self.anchor.is_some() { model.prior.n_clusters() } else { 1 };
         if self.recon.dim() == (batch.len(), columns) {
             self.recon.fill(0.0);
         } else {
@@ -129,6 +132,9 @@ impl Step {
                 self.recon += &to_array2(tensor)?;
             }
             networks.push(tensor);
+        }
+        if let Some(anchor) = &self.anchor {
+            anchor.add_to(batch, self.recon.view_mut())?;
         }
         if let Some(value) = self.recon.iter().copied().find(|r| !r.is_finite()) {
             let modality = networks

@@ -210,17 +210,17 @@ fn the_toy_is_learnt_and_its_slopes_identified_with_missing_curves_too() {
 }
 
 #[test]
-fn without_an_expert_a_warm_up_finds_the_clusters() {
+fn without_an_expert_clusters_are_found_after_a_warm_up_or_in_data_space() {
     let data = toy(300, false);
     let split = split(&data);
     let expert = "expert = { kind = \"linear\", basis = { kind = \"slope\" } }";
-    for space in ["latent", "decoded"] {
-        let epochs = format!("epochs = 8\nstart = {{ space = \"{space}\" }}");
+    for (start, warmup) in [("", 2), ("start = { modality = \"curve\" }", 0)] {
+        let epochs = format!("epochs = 8\n{start}");
         let config = config(&[("epochs = 3", &epochs), (expert, "decoder = { type = \"mlp\", hidden = [8] }")]);
         let outcome = train(&config, &data, &split, &options(1), &mut ()).unwrap();
-        assert_eq!(outcome.epochs, 10, "two epochs of warm-up come on top");
+        assert_eq!(outcome.epochs, 8 + warmup, "a warm-up comes on top");
         let test = evaluate(&outcome.model, &data, &split.test, config.posterior(), 1).unwrap();
-        assert!(test.scores.unwrap().accuracy.accuracy > 0.95, "{space}");
+        assert!(test.scores.unwrap().accuracy.accuracy > 0.95, "{start}");
     }
 }
 

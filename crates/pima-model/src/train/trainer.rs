@@ -2,7 +2,7 @@
 
 use super::SmallAdam;
 use super::em::{EmSums, em_pass, standard_normal};
-use super::start::{start_from_experts, start_from_latent};
+use super::start::{start_in_data_space, start_in_latent_space};
 use super::step::{At, LossSums, Step};
 use crate::checkpoint::{self, Progress};
 use crate::config::{DecoderVariance, EmWhen, ExperimentConfig, Schedule};
@@ -131,14 +131,18 @@ impl Trainer<'_> {
         Model::new(self.config, self.dataset, self.split, self.options.device, self.options.seed)
     }
 
-    fn has_expert(&self) -> bool {
-        self.model.experts().next().is_some()
+    /// The modality in whose data space clusters are looked for: the one named, else the first that has an expert.
+    fn start_modality(&self) -> Option<usize> {
+        let start = &self.config.training.start;
+        let named = |name: &String| self.model.modality_names().position(|own| own == name);
+        let first = || self.model.experts().map(|(m, _)| m).next();
+        if start.from_data { start.modality.as_ref().map_or_else(first, named) } else { None }
     }
 
-    /// A warm-up is for models without an expert; with one, the data say where the clusters are.
+    /// A warm-up is for models whose clusters are not found in data space.
     fn n_warmup(&self) -> usize {
         let start = &self.config.training.start;
-        if start.from_data && !self.has_expert() { start.warmup_epochs } else { 0 }
+        if start.from_data && self.start_modality().is_none() { start.warmup_epochs } else { 0 }
     }
 
     fn n_batches(&self) -> usize {
@@ -164,13 +168,13 @@ impl Trainer<'_> {
 
     fn start(&mut self, observer: &mut dyn Observe) -> Result<()> {
         let training = &self.config.training;
-        if training.start.from_data {
-            let note =
-                start_from_experts(&mut self.model, self.dataset, &self.split.train, training, self.options.seed)?;
-            match note {
-                Some(note) => observer.event(&Event::Note(&note)),
-                None => self.level_prior()?,
-            }
+        if let Some(m) = self.start_modality() {
+            let (rows, seed) = (&self.split.train, self.options.seed);
+            let (note, anchor) = start_in_data_space(&mut self.model, self.dataset, m, rows, training, seed)?;
+            self.progress.anchor = anchor;
+            observer.event(&Event::Note(&note));
+        } else if training.start.from_data {
+            self.level_prior()?;
         }
         Ok(())
     }
@@ -193,6 +197,7 @@ impl Trainer<'_> {
         if joint_epoch == 1 && self.progress.batches == 0 {
             self.begin_joint(epoch, observer)?;
         }
+        self.step.anchor = if self.held(joint_epoch) { self.progress.anchor.clone() } else { None };
         self.batches(epoch, phase, observer, begun)?;
         // Before the next epoch's Adam updates, as in Algorithm 1; done here so that the model that is validated and kept has it too.
         if phase == Phase::Joint && config.em.when == EmWhen::Epoch {
@@ -253,9 +258,9 @@ impl Trainer<'_> {
             let sums = em_pass(&self.model, self.dataset, &self.split.train, config, &mut self.step, seed, epoch - 1)?;
             return sums.maximise(&mut self.model, config, false);
         }
-        if !self.has_expert() {
+        if self.start_modality().is_none() {
             let rows = &self.split.train;
-            let note = start_from_latent(&mut self.model, self.dataset, rows, config, seed, epoch - 1)?;
+            let note = start_in_latent_space(&mut self.model, self.dataset, rows, config, seed, epoch - 1)?;
             observer.event(&Event::Note(&note));
         }
         Ok(())
@@ -264,7 +269,7 @@ impl Trainer<'_> {
     /// Centres that were placed are held for the first epochs; centres that were fitted are not.
     fn held(&self, joint_epoch: usize) -> bool {
         let start = &self.config.training.start;
-        start.from_data && self.has_expert() && joint_epoch < start.hold_epochs
+        self.start_modality().is_some() && joint_epoch < start.hold_epochs
     }
 
     fn batches(&mut self, epoch: usize, phase: Phase, observer: &mut dyn Observe, begun: Instant) -> Result<()> {
