@@ -65,6 +65,8 @@ pub(super) struct Run {
     pub(super) command: Vec<String>,
     pub(super) plots: Vec<String>,
     pub(super) pima_version: Option<String>,
+    /// The commit that the program was built from when the run was started.
+    pub(super) commit: Option<String>,
     /// By quantity, in the table's unit.
     pub(super) values: BTreeMap<String, f64>,
 }
@@ -146,12 +148,14 @@ fn run(launch: &Launch, summary: &Summary, quantities: &[Quantity], options: &Op
     let values = quantities
         .iter()
         .filter_map(|quantity| Some((quantity.path.clone(), summary.quantity(&quantity.path)? * quantity.scale)));
+    let (arguments, commit) = launch.provenance().map_or_else(|| (launch.arguments(root), None), |(a, c)| (a, Some(c)));
     Run {
         seed: launch.seed(),
         folder: below(&launch.folder),
-        command: std::iter::once("pima".to_owned()).chain(launch.arguments(root)).collect(),
+        command: std::iter::once("pima".to_owned()).chain(arguments).collect(),
         plots: plots.iter().map(|path| below(path)).collect(),
         pima_version: summary.text("pima_version").map(str::to_owned),
+        commit,
         values: values.collect(),
     }
 }

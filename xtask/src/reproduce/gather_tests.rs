@@ -36,10 +36,11 @@ pub(in crate::reproduce) fn filled() -> (TempDir, Vec<Experiment>, Options) {
         device: None,
         out: top.path().join("out"),
         force: false,
+        jobs: 1,
     };
     for (seed, accuracy, slopes) in [(0, 0.75, [0.0, 1.01]), (1, 0.95, [0.02, 1.03])] {
         let launch = Launch::new(&experiment, 0, seed, &options, &Data::Digits).unwrap();
-        launch.prepare(launch.action(false)).unwrap();
+        launch.prepare(launch.action(false), top.path(), "c0ffee").unwrap();
         fs::create_dir_all(launch.folder.join("plots")).unwrap();
         fs::write(launch.folder.join("plots/latent.png"), "").unwrap();
         fs::write(launch.folder.join("plots/latent.svg"), "").unwrap();

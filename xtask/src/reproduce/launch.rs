@@ -7,6 +7,7 @@ use super::summary::Summary;
 use super::table::{Experiment, Row};
 use crate::setup::Data;
 use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,10 +18,28 @@ pub(super) struct Launch {
     seed: u64,
     recipe: Option<String>,
     device: Option<String>,
+    /// Of the program, where several runs share the machine.
+    threads: Option<usize>,
     /// The run directory.
     pub(super) folder: PathBuf,
     /// Everything that the result depends on, apart from the program.
     identity: Value,
+}
+
+/// What lies beside a run directory.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    /// What makes it this run and no other.
+    run: Value,
+    /// Of `pima`.
+    arguments: Vec<String>,
+    /// The commit that the program was built from.
+    commit: String,
+}
+
+/// Processors of this machine that we may use.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// What is to be done to have the run.
@@ -48,7 +67,8 @@ impl Launch {
             "config": parsed, "seed": seed, "recipe": recipe, "device": device, "data": data.name(),
         });
         let folder = options.out.join(&experiment.id).join(&row.name).join(format!("seed-{seed}"));
-        Ok(Self { config, seed, recipe, device, folder, identity })
+        let threads = (options.jobs > 1).then(|| (cores() / options.jobs).max(1));
+        Ok(Self { config, seed, recipe, device, threads, folder, identity })
     }
 
     fn beside(&self, suffix: &str) -> PathBuf {
@@ -59,11 +79,19 @@ impl Launch {
         self.beside(".launch.json")
     }
 
+    /// What the run directory's run was launched with.
+    fn recorded(&self) -> Option<Record> {
+        serde_json::from_slice(&fs::read(self.record()).ok()?).ok()
+    }
+
     /// Whether the run directory holds this run, rather than one with another config.
     fn is_ours(&self) -> bool {
-        let text = fs::read(self.record()).ok();
-        let value = text.and_then(|text| serde_json::from_slice::<Value>(&text).ok());
-        value.as_ref() == Some(&self.identity)
+        self.recorded().is_some_and(|record| record.run == self.identity)
+    }
+
+    /// The arguments and the commit that the run was started with.
+    pub(super) fn provenance(&self) -> Option<(Vec<String>, String)> {
+        self.recorded().map(|record| (record.arguments, record.commit))
     }
 
     /// The summary of this run, if it is there and finished.
@@ -89,8 +117,8 @@ impl Launch {
         }
     }
 
-    /// Makes the directory ready for `action` and records what is launched.
-    pub(super) fn prepare(&self, action: Action) -> Result<()> {
+    /// Makes the directory ready for `action` and records what is launched, from the checkout `root` at `commit`.
+    pub(super) fn prepare(&self, action: Action, root: &Path, commit: &str) -> Result<()> {
         match action {
             Action::Keep | Action::Resume => return Ok(()),
             Action::SetAsideAndStart => {
@@ -108,7 +136,9 @@ impl Launch {
         let folder = record.parent().context("a run directory at the root")?;
         fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
         let partial = self.beside(".launch.json.partial");
-        fs::write(&partial, serde_json::to_vec_pretty(&self.identity)?)?;
+        let contents =
+            Record { run: self.identity.clone(), arguments: self.arguments(root), commit: commit.to_owned() };
+        fs::write(&partial, serde_json::to_vec_pretty(&contents)?)?;
         fs::rename(partial, record)?;
         Ok(())
     }
@@ -119,7 +149,8 @@ impl Launch {
         let mut arguments = vec!["train".to_owned(), short(&self.config)];
         arguments.extend(["--seed".to_owned(), self.seed.to_string()]);
         arguments.extend(["--out".to_owned(), short(&self.folder)]);
-        for (name, value) in [("--recipe", &self.recipe), ("--device", &self.device)] {
+        let threads = self.threads.map(|threads| threads.to_string());
+        for (name, value) in [("--recipe", &self.recipe), ("--device", &self.device), ("--threads", &threads)] {
             arguments.extend(value.iter().flat_map(|value| [name.to_owned(), value.clone()]));
         }
         arguments

@@ -20,6 +20,7 @@ impl Bench {
             device: None,
             out: top.path().join("out"),
             force: false,
+            jobs: 1,
         };
         fs::write(top.path().join("a.toml"), "# comment\nepochs = 4\n").unwrap();
         Self { top, options, data: Data::Digits }
@@ -34,7 +35,7 @@ impl Bench {
     /// As the program would leave it.
     fn run(&self, status: Option<&str>, checkpoint: bool) -> Launch {
         let launch = self.launch();
-        launch.prepare(launch.action(false)).unwrap();
+        launch.prepare(launch.action(false), self.top.path(), "c0ffee").unwrap();
         fs::create_dir_all(&launch.folder).unwrap();
         if checkpoint {
             fs::create_dir_all(launch.folder.join("checkpoints")).unwrap();
@@ -66,7 +67,7 @@ fn an_interrupted_run_is_resumed_from_its_checkpoint_or_started_again() {
         let launch = bench.run(status, true);
         assert_eq!(launch.action(false), Action::Resume);
         assert!(launch.ensure_finished().is_err());
-        launch.prepare(Action::Resume).unwrap();
+        launch.prepare(Action::Resume, bench.top.path(), "c0ffee").unwrap();
         assert!(launch.folder.join("checkpoints/last.safetensors").exists(), "the checkpoint is gone");
         fs::remove_dir_all(&launch.folder).unwrap();
     }
@@ -95,12 +96,24 @@ fn a_run_of_another_kind_is_set_aside() {
     let launch = bench.launch();
     assert_eq!(launch.action(false), Action::SetAsideAndStart);
     assert!(launch.finished().is_none(), "it would count for the table");
-    launch.prepare(Action::SetAsideAndStart).unwrap();
+    launch.prepare(Action::SetAsideAndStart, bench.top.path(), "c0ffee").unwrap();
     assert!(launch.folder.with_file_name("seed-7.previous").join("summary.json").exists());
     assert!(!launch.folder.exists());
     // A second time: only the last is kept.
     bench.run(Some("finished"), true);
-    launch.prepare(Action::SetAsideAndStart).unwrap();
+    launch.prepare(Action::SetAsideAndStart, bench.top.path(), "c0ffee").unwrap();
+}
+
+#[test]
+fn how_many_run_at_once_makes_no_other_run_and_what_was_launched_is_told() {
+    let mut bench = Bench::new();
+    bench.run(Some("finished"), true);
+    bench.options.jobs = 2;
+    let launch = bench.launch();
+    assert_eq!(launch.action(false), Action::Keep);
+    let (arguments, commit) = launch.provenance().unwrap();
+    assert_eq!(commit, "c0ffee");
+    assert!(arguments.contains(&"train".to_owned()) && !arguments.contains(&"--threads".to_owned()), "{arguments:?}");
 }
 
 #[test]
@@ -117,6 +130,10 @@ fn the_command_line_says_only_what_was_asked_for() {
     let root = bench.top.path().to_owned();
     let plain = bench.launch().arguments(&root);
     assert_eq!(plain, ["train", "a.toml", "--seed", "7", "--out", "out/x/a/seed-7"]);
+    bench.options.jobs = 1000;
+    let shared = bench.launch().arguments(&root);
+    assert_eq!(shared[6..], ["--threads", "1"], "the machine is shared out");
+    bench.options.jobs = 1;
     bench.options.recipe = Some("paper".into());
     bench.options.device = Some("cuda:1".into());
     let full = bench.launch().arguments(&root);

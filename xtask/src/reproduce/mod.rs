@@ -15,13 +15,15 @@ use crate::args::Args;
 use crate::process::{run, shown, shown_time};
 use crate::setup::{Ready, Variant, Wanted, setup};
 use crate::workspace::Workspace;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use gather::Failures;
 use launch::{Action, Launch};
 use report::Report;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::Instant;
 use table::Experiment;
 
@@ -34,6 +36,7 @@ cargo xtask reproduce-paper [options]
   --recipe fast|paper          training recipe (default: what the configs say)
   --datasets DIR               the folder that holds MNIST
   --device D                   cpu, cuda, cuda:1, ... (default: what the configs say); cuda builds against the CUDA libtorch
+  --jobs J                     runs at once, which share the processors (default: 1)
   --out DIR                    run directory (default: runs/reproduce-paper)
   --force                      run again what is finished
 
@@ -49,18 +52,20 @@ struct Options {
     device: Option<String>,
     out: PathBuf,
     force: bool,
+    jobs: usize,
 }
 
 impl Options {
     fn from_args(ws: &Workspace, args: &mut Args) -> Result<Self> {
-        let seeds = match args.value("--seeds")? {
-            None => 1,
+        let mut count = |name: &str| match args.value(name)? {
+            None => Ok(1),
             Some(text) => text
-                .parse()
+                .parse::<u64>()
                 .ok()
-                .filter(|seeds| *seeds > 0)
-                .with_context(|| format!("--seeds {text}: wants how many, a whole number from 1"))?,
+                .filter(|count| *count > 0)
+                .with_context(|| format!("{name} {text}: wants how many, a whole number from 1")),
         };
+        let (seeds, jobs) = (count("--seeds")?, count("--jobs")? as usize);
         let recipe = args.value("--recipe")?;
         if let Some(recipe) = &recipe {
             let known = ["fast", "paper"].contains(&recipe.as_str());
@@ -78,6 +83,7 @@ impl Options {
             device: args.value("--device")?,
             out,
             force: args.flag("--force"),
+            jobs,
         })
     }
 }
@@ -101,26 +107,37 @@ pub(crate) fn main(ws: &Workspace, mut args: Args) -> Result<ExitCode> {
 
     let start = Instant::now();
     let report = Report::new(ws, &ready, &options);
-    let mut failures = Failures::default();
-    for (number, job) in jobs.iter().enumerate() {
-        let (experiment, row) = (&experiments[job.experiment], job.row);
-        let name = format!("{} {} seed {}", experiment.id, experiment.rows[row].name, job.seed);
-        println!("[{}/{}] {name}", number + 1, jobs.len());
-        let launch = Launch::new(experiment, row, job.seed, &options, &ready.data);
-        let result = launch.and_then(|launch| train(ws, &ready, &pima, &launch, options.force));
-        if let Err(error) = result {
-            if INTERRUPTED.load(Ordering::SeqCst) {
-                break;
+    let (next, shared) = (AtomicUsize::new(0), Mutex::new(Failures::default()));
+    let work = || -> Result<()> {
+        while !INTERRUPTED.load(Ordering::SeqCst) {
+            let number = next.fetch_add(1, Ordering::SeqCst);
+            let Some(job) = jobs.get(number) else { break };
+            let (experiment, row) = (&experiments[job.experiment], job.row);
+            let name = format!("{} {} seed {}", experiment.id, experiment.rows[row].name, job.seed);
+            println!("[{}/{}] {name}", number + 1, jobs.len());
+            let launch = Launch::new(experiment, row, job.seed, &options, &ready.data);
+            let result = launch.and_then(|launch| train(ws, &ready, &pima, &launch, &options, report.commit()));
+            // A thread that panicked was not writing: what the lock guards is whole.
+            let mut failures = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            match result {
+                Err(_) if INTERRUPTED.load(Ordering::SeqCst) => break,
+                Err(error) => {
+                    let why = without_root(&format!("{error:#}"), ws);
+                    println!("FAILED {name}: {why}");
+                    failures.add(experiment, row, job.seed, why);
+                }
+                Ok(()) if options.jobs > 1 => println!("[{}/{}] {name}: done", number + 1, jobs.len()),
+                Ok(()) => {}
             }
-            let why = without_root(&format!("{error:#}"), ws);
-            println!("FAILED {name}: {why}");
-            failures.add(experiment, row, job.seed, why);
+            report.write(&experiments, &options, &ready.data, &failures)?;
         }
-        report.write(&experiments, &options, &ready.data, &failures)?;
-        if INTERRUPTED.load(Ordering::SeqCst) {
-            break;
-        }
-    }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..options.jobs.min(jobs.len())).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().map_err(|_| anyhow!("a worker panicked"))?)
+    })?;
+    let failures = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
     let results = report.write(&experiments, &options, &ready.data, &failures)?;
     println!("\n{}", report.tables(&results));
     println!("{} in {}", ws.short(&options.out.join("REPRODUCTION.md")), shown_time(start.elapsed()));
@@ -182,19 +199,24 @@ fn build(ws: &Workspace, ready: &Ready, variant: Variant) -> Result<PathBuf> {
 }
 
 /// Brings the run to its end, from wherever it is.
-fn train(ws: &Workspace, ready: &Ready, pima: &Path, launch: &Launch, force: bool) -> Result<()> {
-    let action = launch.action(force);
+fn train(ws: &Workspace, ready: &Ready, pima: &Path, launch: &Launch, options: &Options, commit: &str) -> Result<()> {
+    let action = launch.action(options.force);
     if action == Action::Keep {
         println!("finished before; kept ({})", ws.short(&launch.folder));
         return Ok(());
     }
-    launch.prepare(action)?;
+    launch.prepare(action, &ws.root, commit)?;
     let mut command = ws.command(pima);
     command.args(launch.arguments(&ws.root));
     if action == Action::Resume {
         command.arg("--resume");
     }
-    println!("$ {}", without_root(&shown(&command), ws));
+    if options.jobs > 1 {
+        // Lines of several runs would mix.
+        command.arg("--quiet");
+    } else {
+        println!("$ {}", without_root(&shown(&command), ws));
+    }
     run(ready.apply(&mut command))?;
     launch.ensure_finished()
 }
@@ -209,7 +231,16 @@ mod tests {
     use super::*;
 
     fn options() -> Options {
-        Options { only: None, rows: None, seeds: 1, recipe: None, device: None, out: "out".into(), force: false }
+        Options {
+            only: None,
+            rows: None,
+            seeds: 1,
+            recipe: None,
+            device: None,
+            out: "out".into(),
+            force: false,
+            jobs: 1,
+        }
     }
 
     fn experiments() -> Vec<Experiment> {
@@ -256,10 +287,10 @@ mod tests {
             let options = Options::from_args(&ws, &mut args)?;
             args.finish().map(|()| options)
         };
-        let good = parse("--only 4.1 --seeds 3 --recipe paper --out /tmp/x --force").unwrap();
-        assert!(good.force && good.seeds == 3 && good.out == Path::new("/tmp/x"));
+        let good = parse("--only 4.1 --seeds 3 --recipe paper --out /tmp/x --force --jobs 2").unwrap();
+        assert!(good.force && good.seeds == 3 && good.jobs == 2 && good.out == Path::new("/tmp/x"));
         assert_eq!(parse("").unwrap().out, PathBuf::from("/checkout/runs/reproduce-paper"));
-        for bad in ["--seeds 0", "--seeds x", "--recipe slow", "--seed 3"] {
+        for bad in ["--seeds 0", "--seeds x", "--jobs 0", "--recipe slow", "--seed 3"] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

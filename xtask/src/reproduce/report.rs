@@ -53,6 +53,11 @@ impl Report {
         }
     }
 
+    /// The commit of the checkout.
+    pub(super) fn commit(&self) -> &str {
+        &self.machine.commit
+    }
+
     /// Reads all runs and writes both files.
     pub(super) fn write(
         &self,
@@ -260,10 +265,11 @@ fn runs(experiment: &ExperimentResults) -> String {
         for run in &row.runs {
             let version = run.pima_version.as_deref().unwrap_or("of unknown version");
             text += &format!(
-                "\n- [{}, seed {}]({}): pima {version}, `{}`\n",
+                "\n- [{}, seed {}]({}): pima {version}{}, `{}`\n",
                 row.label,
                 run.seed,
                 run.folder,
+                run.commit.as_ref().map_or_else(String::new, |commit| format!(" at {commit}")),
                 run.command.join(" ")
             );
             if run.seed == 0 && !run.plots.is_empty() {
