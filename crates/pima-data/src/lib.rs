@@ -35,7 +35,7 @@ pub use idx::{IdxImages, read_idx_images, read_idx_labels};
 pub use labels::Labels;
 pub use manufactured::{LineOptions, SlopeLaw, manufacture_lines};
 pub use mnist::{MNIST_FILES, find_mnist, load_mnist};
-pub use modality::{MeasurementAxis, ModalityData};
+pub use modality::{MeasurementAxis, ModalityData, ModalityDescription};
 pub use normalise::{Normalisation, NormalisationMethod};
 pub use npz::{read_npz, write_npz};
 pub use rng::shuffle;

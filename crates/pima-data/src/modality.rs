@@ -2,6 +2,7 @@
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use pima_core::ModalityShape;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
@@ -16,8 +17,25 @@ pub struct ModalityData {
     units: String,
 }
 
+/// A modality without its values: what a model that was trained on it has to know of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModalityDescription {
+    /// Its name.
+    pub name: String,
+    /// The shape of one sample.
+    pub shape: ModalityShape,
+    /// Where along a curve the values are measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub axis: Option<MeasurementAxis>,
+    /// The units of the values; empty for numbers without units.
+    #[serde(default)]
+    pub units: String,
+}
+
 /// Where along a curve the values were measured: time, frequency, strain.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct MeasurementAxis {
     /// What the axis is, e.g. `t` or `frequency`.
     pub name: String,
@@ -112,6 +130,16 @@ impl ModalityData {
     pub fn with_units(mut self, units: impl Into<String>) -> Self {
         self.units = units.into();
         self
+    }
+
+    /// Everything but the values.
+    pub fn description(&self) -> ModalityDescription {
+        ModalityDescription {
+            name: self.name.clone(),
+            shape: self.shape,
+            axis: self.axis.clone(),
+            units: self.units.clone(),
+        }
     }
 
     /// The modality's name, unique in its dataset.

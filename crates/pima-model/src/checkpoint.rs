@@ -4,12 +4,13 @@
 //! optimiser's moments over all parameters in order; the metadata entry `pima` is a JSON document with the mixture, the experts, the variances, the
 //! normalisations and the position in the run. Randomness needs no state: it is drawn by position (see `randomness.rs`).
 
+use crate::config::{ExperimentConfig, ModalityConfig};
 use crate::model::{Head, Model};
 use crate::train::{Anchor, LossSums, SmallAdam};
 use crate::{Error, Result};
 use ndarray::Array2;
 use pima_core::MixturePrior;
-use pima_data::Normalisation;
+use pima_data::{ModalityDescription, Normalisation};
 use pima_nets::Adam;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
@@ -17,9 +18,10 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
+use tch::Device;
 
 /// Raised when the layout changes; older files are refused by name rather than misread.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const KEY: &str = "pima";
 
 /// Where a run stands.
@@ -51,6 +53,8 @@ struct State {
     format: u32,
     version: String,
     seed: u64,
+    /// What the model was built for, in order.
+    modalities: Vec<ModalityDescription>,
     prior: MixturePrior,
     /// Per modality: (N,P), or absent without an expert.
     experts: Vec<Option<Array2<f64>>>,
@@ -87,6 +91,7 @@ pub(crate) fn encode(
         format: FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         seed,
+        modalities: model.modalities.iter().map(|m| m.about.clone()).collect(),
         prior: model.prior.clone(),
         experts: model
             .modalities
@@ -136,17 +141,8 @@ pub(crate) fn decode(
     small: &mut SmallAdam,
 ) -> Result<(Progress, u64)> {
     let fail = |problem: String| Error::Checkpoint { file: file.to_owned(), problem };
-    let (_, header) = SafeTensors::read_metadata(contents).map_err(|e| fail(format!("not a checkpoint ({e})")))?;
+    let state = state(file, contents)?;
     let tensors = SafeTensors::deserialize(contents).map_err(|e| fail(format!("damaged ({e})")))?;
-    let json =
-        header.metadata().as_ref().and_then(|m| m.get(KEY)).ok_or_else(|| fail("has no pima state".to_owned()))?;
-    let state: State = serde_json::from_str(json).map_err(|e| fail(format!("state not understood ({e})")))?;
-    if state.format != FORMAT {
-        return Err(fail(format!(
-            "format {} of pima {}; this pima reads format {FORMAT}",
-            state.format, state.version
-        )));
-    }
     let values = |name: &str| -> Result<Vec<f32>> {
         let tensor =
             tensors.tensor(name).map_err(|_| fail(format!("has no tensor {name:?}: the config is another one")))?;
@@ -189,6 +185,48 @@ pub(crate) fn decode(
     }
     *small = state.small_adam;
     Ok((state.progress, state.seed))
+}
+
+/// The JSON document of a checkpoint.
+fn state(file: &Path, contents: &[u8]) -> Result<State> {
+    #[derive(Deserialize)]
+    struct Made {
+        format: u32,
+        version: String,
+    }
+    let fail = |problem: String| Error::Checkpoint { file: file.to_owned(), problem };
+    let (_, header) = SafeTensors::read_metadata(contents).map_err(|e| fail(format!("not a checkpoint ({e})")))?;
+    let json =
+        header.metadata().as_ref().and_then(|m| m.get(KEY)).ok_or_else(|| fail("has no pima state".to_owned()))?;
+    let not_understood = |e: serde_json::Error| fail(format!("state not understood ({e})"));
+    let Made { format, version } = serde_json::from_str(json).map_err(not_understood)?;
+    if format != FORMAT {
+        return Err(fail(format!("format {format} of pima {version}; this pima reads format {FORMAT}")));
+    }
+    serde_json::from_str(json).map_err(not_understood)
+}
+
+/// The model of a checkpoint, for use without training: nothing but its config is needed beside it.
+///
+/// # Errors
+/// [`Error::Io`] and [`Error::Checkpoint`] when the file is missing, damaged or belongs to another config.
+pub fn load_model(file: &Path, config: &ExperimentConfig, device: Device) -> Result<Model> {
+    let contents = fs::read(file).map_err(|source| Error::Io { file: file.to_owned(), source })?;
+    let State { modalities, normalisations, seed, .. } = state(file, &contents)?;
+    let names = |(settings, about): (&ModalityConfig, &ModalityDescription)| settings.name == about.name;
+    if modalities.len() != config.modalities.len()
+        || normalisations.len() != modalities.len()
+        || !config.modalities.iter().zip(&modalities).all(names)
+    {
+        let problem = "has other modalities than the config".to_owned();
+        return Err(Error::Checkpoint { file: file.to_owned(), problem });
+    }
+    for (about, normalisation) in modalities.iter().zip(&normalisations) {
+        normalisation.check(about.shape.size())?;
+    }
+    let mut model = Model::assemble(config, modalities, normalisations, device, seed)?;
+    decode(file, &contents, &mut model, None, &mut SmallAdam::default())?;
+    Ok(model)
 }
 
 fn bytes(values: &[f32]) -> Vec<u8> {

@@ -23,6 +23,7 @@ mod report;
 // The training loop and the recipes' starts.
 mod train;
 
+pub use checkpoint::load_model;
 pub use config::{
     DataConfig, DataSource, DecoderVariance, EmConfig, EmWhen, ExperimentConfig, ExpertConfig, ExpertUpdate,
     ModalityConfig, ModelConfig, Recipe, Schedule, SourceConfig, StartConfig, TrainingConfig, WeightUpdate,
@@ -33,4 +34,4 @@ pub use evaluate::{AloneEvaluation, Evaluation, Scores, evaluate};
 pub use model::Model;
 pub use observe::{EpochRecord, Event, LossRecord, Observe, Phase};
 pub use report::IdentifiedExpert;
-pub use train::{TrainOptions, TrainOutcome, load_model, train};
+pub use train::{TrainOptions, TrainOutcome, train};

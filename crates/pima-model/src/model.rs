@@ -6,7 +6,7 @@ use crate::randomness::{Purpose, generator};
 use crate::{Error, Result};
 use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2};
 use pima_core::{Expert, MixturePrior, ModalityShape};
-use pima_data::{Batch, Dataset, Normalisation, Split};
+use pima_data::{Batch, Dataset, ModalityDescription, Normalisation, Split};
 use pima_experts::{CurveUnits, LinearExpert};
 use pima_nets::{Decoder, Encoder, Mode, ParameterBuilder, Parameters, tensor_from_f32, to_array2};
 use rand::Rng;
@@ -27,6 +27,8 @@ pub(crate) enum Head {
 pub(crate) struct ModalityModel {
     pub(crate) name: String,
     pub(crate) shape: ModalityShape,
+    /// What it was built for.
+    pub(crate) about: ModalityDescription,
     /// lambda_m.
     pub(crate) weight: f64,
     pub(crate) encoder: Encoder,
@@ -60,21 +62,35 @@ impl Model {
     /// # Errors
     /// When a network cannot take its modality's shape, or an expert its axis.
     pub fn new(config: &ExperimentConfig, dataset: &Dataset, split: &Split, device: Device, seed: u64) -> Result<Self> {
+        let mut normalisations = Vec::new();
+        for (settings, data) in config.modalities.iter().zip(dataset.modalities()) {
+            normalisations.push(Normalisation::fit(settings.normalise, data, &split.train)?);
+        }
+        let about: Vec<_> = dataset.modalities().iter().map(pima_data::ModalityData::description).collect();
+        Self::assemble(config, about, normalisations, device, seed)
+    }
+
+    /// Builds a model for modalities of these descriptions, which are those of the config, in its order.
+    pub(crate) fn assemble(
+        config: &ExperimentConfig,
+        about: Vec<ModalityDescription>,
+        normalisations: Vec<Normalisation>,
+        device: Device,
+        seed: u64,
+    ) -> Result<Self> {
         let mut rng = generator(seed, Purpose::Weights, 0, 0);
         let mut build = ParameterBuilder::new();
         let (n_clusters, n_latent) = (config.model.clusters, config.model.latent);
-        let largest = dataset.modalities().iter().map(pima_data::ModalityData::size).max().unwrap_or(1);
+        let largest = about.iter().map(|about| about.shape.size()).max().unwrap_or(1);
         let mut modalities = Vec::new();
-        let mut normalisations = Vec::new();
-        for (settings, data) in config.modalities.iter().zip(dataset.modalities()) {
-            debug_assert_eq!(settings.name, data.name());
-            let normalisation = Normalisation::fit(settings.normalise, data, &split.train)?;
-            let encoder = Encoder::new(data.name(), &settings.encoder, data.shape(), n_latent, &mut build, &mut rng)?;
-            let head = head(settings, data, n_clusters, n_latent, &normalisation, &mut build, &mut rng)?;
+        for ((settings, about), normalisation) in config.modalities.iter().zip(about).zip(&normalisations) {
+            debug_assert_eq!(settings.name, about.name);
+            let encoder = Encoder::new(&about.name, &settings.encoder, about.shape, n_latent, &mut build, &mut rng)?;
+            let head = head(settings, &about, n_clusters, n_latent, normalisation, &mut build, &mut rng)?;
             modalities.push(ModalityModel {
-                name: data.name().to_owned(),
-                shape: data.shape(),
-                weight: settings.weight.unwrap_or(largest as f64 / data.size() as f64),
+                name: about.name.clone(),
+                shape: about.shape,
+                weight: settings.weight.unwrap_or(largest as f64 / about.shape.size() as f64),
                 encoder,
                 head,
                 variance: match settings.variance {
@@ -82,8 +98,8 @@ impl Model {
                     DecoderVariance::Learned { .. } => 1.0,
                 },
                 variance_config: settings.variance,
+                about,
             });
-            normalisations.push(normalisation);
         }
         let mean = Array2::from_shape_fn((n_clusters, n_latent), |_| rng.sample(StandardNormal));
         let prior = MixturePrior::new(Array1::zeros(n_clusters), mean, Array2::ones((n_clusters, n_latent)))?;
@@ -206,7 +222,7 @@ impl Model {
 
 fn head(
     settings: &ModalityConfig,
-    data: &pima_data::ModalityData,
+    about: &ModalityDescription,
     n_clusters: usize,
     n_latent: usize,
     normalisation: &Normalisation,
@@ -216,21 +232,22 @@ fn head(
     if let Some(config) = &settings.decoder {
         let count = if settings.decoder_per_cluster { n_clusters } else { 1 };
         let decoders = (0..count).map(|c| {
-            let name = if count == 1 { data.name().to_owned() } else { format!("{}.{c}", data.name()) };
-            Decoder::new(&name, config, data.shape(), n_latent, build, rng)
+            let name = if count == 1 { about.name.clone() } else { format!("{}.{c}", about.name) };
+            Decoder::new(&name, config, about.shape, n_latent, build, rng)
         });
         return Ok(Head::Networks(decoders.collect::<Result<_, _>>()?));
     }
-    let fail = |problem: &str| Error::Modality { modality: data.name().to_owned(), problem: problem.to_owned() };
+    let fail = |problem: &str| Error::Modality { modality: about.name.clone(), problem: problem.to_owned() };
     let Some(ExpertConfig::Linear { basis }) = &settings.expert else {
         return Err(fail("has neither a decoder nor an expert"));
     };
-    let axis = data
-        .axis()
+    let axis = about
+        .axis
+        .as_ref()
         .ok_or_else(|| fail("an expert needs the axis its curve was measured along, and this modality has none"))?;
-    let units = CurveUnits { axis: axis.units.clone(), value: data.units().to_owned() };
+    let units = CurveUnits { axis: axis.units.clone(), value: about.units.clone() };
     let expert = LinearExpert::new(basis, ArrayView1::from(&axis.points), &units)
-        .map_err(|source| Error::Expert { modality: data.name().to_owned(), source })?;
+        .map_err(|source| Error::Expert { modality: about.name.clone(), source })?;
     let theta = Array2::from_shape_fn((n_clusters, expert.n_parameters()), |_| rng.sample(StandardNormal));
     Ok(Head::Expert(ExpertDecoder::new(Box::new(expert), theta, normalisation)))
 }

@@ -41,7 +41,7 @@ fn load(args: &EvaluateArgs) -> Result<Loaded> {
     // Where it was trained, if that can be had: the last digits depend on it.
     let on_gpu = run.read_summary().is_ok_and(|summary| summary.device.starts_with("cuda"));
     let device = if on_gpu { DeviceChoice::Auto } else { DeviceChoice::Cpu }.resolve()?;
-    let model = load_model(&checkpoint, &config, &dataset, &split, device, record.seed)?;
+    let model = load_model(&checkpoint, &config, device)?;
     Ok(Loaded { run, config, seed: record.seed, dataset, split, model })
 }
 

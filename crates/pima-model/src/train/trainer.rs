@@ -419,23 +419,6 @@ fn keep_modalities(batch: &Batch, keep: &[f64], rng: &mut impl Rng) -> Array2<f6
     weight
 }
 
-/// Loads the model of a checkpoint for use without training.
-///
-/// # Errors
-/// When the file is damaged or belongs to another config.
-pub fn load_model(
-    file: &std::path::Path,
-    config: &ExperimentConfig,
-    dataset: &Dataset,
-    split: &Split,
-    device: Device,
-    seed: u64,
-) -> Result<Model> {
-    let mut model = Model::new(config, dataset, split, device, seed)?;
-    checkpoint::load(file, &mut model, None, &mut SmallAdam::default())?;
-    Ok(model)
-}
-
 /// The cluster posterior a config trains with.
 impl ExperimentConfig {
     /// The cluster posterior in the loss, as evaluation must use it too for its loss to be comparable.
