@@ -26,6 +26,8 @@ mod elbo;
 mod sums;
 // Mean and variance of a mixture of decoders.
 mod moments;
+// Quantiles of mixtures, for intervals.
+mod quantile;
 // What a physics expert must be able to do.
 mod expert;
 // Clustering of points: k-means and Gaussian mixtures by EM.
@@ -42,5 +44,6 @@ pub use gaussian::{kl, log_density, sample};
 pub use metrics::{ClusterAccuracy, ari, confusion_matrix, nmi, rmse, unsupervised_accuracy};
 pub use moments::mixture_moments;
 pub use prior::{MixturePrior, most_probable};
+pub use quantile::mixture_quantile;
 pub use shape::ModalityShape;
 pub use sums::{CurveSums, MixtureSums, MixtureUpdate, VarianceUpdate};

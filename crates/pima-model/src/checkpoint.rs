@@ -8,7 +8,7 @@ use crate::config::{ExperimentConfig, ModalityConfig};
 use crate::model::{Head, Model};
 use crate::train::{Anchor, LossSums, SmallAdam};
 use crate::{Error, Result};
-use ndarray::Array2;
+use ndarray::{Array1, Array2};
 use pima_core::MixturePrior;
 use pima_data::{ModalityDescription, Normalisation};
 use pima_nets::Adam;
@@ -59,6 +59,8 @@ struct State {
     /// Per modality: (N,P), or absent without an expert.
     experts: Vec<Option<Array2<f64>>>,
     variances: Vec<f64>,
+    /// Per modality (d): the noise of predictions.
+    noise: Vec<Option<Array1<f64>>>,
     normalisations: Vec<Normalisation>,
     adam_steps: u64,
     small_adam: SmallAdam,
@@ -99,6 +101,7 @@ pub(crate) fn encode(
             .map(|m| if let Head::Expert(e) = &m.head { Some(e.theta().to_owned()) } else { None })
             .collect(),
         variances: model.modalities.iter().map(|m| m.variance).collect(),
+        noise: model.modalities.iter().map(|m| m.noise.clone()).collect(),
         normalisations: model.normalisations.clone(),
         adam_steps,
         small_adam: small.clone(),
@@ -168,12 +171,18 @@ pub(crate) fn decode(
         (Head::Networks(_), None) => true,
         _ => false,
     };
-    if !state.experts.iter().enumerate().all(fits) || state.variances.len() != state.experts.len() {
+    let sizes = model.modalities.iter().map(|m| m.shape.size());
+    let noise_fits = state.noise.len() == model.modalities.len()
+        && state.noise.iter().zip(sizes).all(|(noise, size)| noise.as_ref().is_none_or(|noise| noise.len() == size));
+    if !noise_fits || !state.experts.iter().enumerate().all(fits) || state.variances.len() != state.experts.len() {
         return Err(fail("has other experts than the config".to_owned()));
     }
     model.parameters.restore(&snapshot)?;
     model.prior = state.prior;
     model.normalisations = state.normalisations;
+    for (m, noise) in state.noise.into_iter().enumerate() {
+        model.modalities[m].noise = noise;
+    }
     for (m, (theta, variance)) in state.experts.into_iter().zip(state.variances).enumerate() {
         model.modalities[m].variance = variance;
         if let (Some(theta), Some((expert, normalisation, _))) = (theta, model.expert_mut(m)) {

@@ -55,6 +55,20 @@ pub enum Error {
         /// The cause.
         source: std::io::Error,
     },
+    /// A sample has none of the modalities that inference is to start from.
+    #[error(
+        "row {row}: has none of the given modalities, so nothing can be inferred for it; leave the row out, or give more modalities"
+    )]
+    NothingSeen {
+        /// The row of the dataset, from 0.
+        row: usize,
+    },
+    /// Inference was asked for in a way that makes no sense.
+    #[error("inference: {problem}")]
+    Infer {
+        /// What is wrong and what to do.
+        problem: String,
+    },
     /// Training was asked to stop; the state is in the last checkpoint.
     #[error("stopped at epoch {epoch}; continue with --resume")]
     Stopped {

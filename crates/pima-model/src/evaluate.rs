@@ -34,6 +34,8 @@ pub struct Evaluation {
     pub alone: BTreeMap<String, AloneEvaluation>,
     /// Root mean square error of each modality's reconstruction at the posterior's mean, in its own units.
     pub rmse: BTreeMap<String, f64>,
+    /// Mean squared error of each coordinate of each modality at the posterior's mean, normalised units; `None` where no sample has the modality.
+    pub noise: Vec<Option<Array1<f64>>>,
     /// Scores against the labels, where they exist.
     pub scores: Option<Scores>,
 }
@@ -77,7 +79,7 @@ pub fn evaluate(
     let mut mean = Array2::zeros((n, n_latent));
     let mut logvar = Array2::zeros((n, n_latent));
     let mut alone_mean = Array3::from_elem((n_modalities, n, n_latent), f64::NAN);
-    let mut squares = vec![(0.0, 0.0); n_modalities];
+    let mut squares: Vec<_> = model.modalities.iter().map(|m| (Array1::zeros(m.shape.size()), 0.0)).collect();
     no_grad(|| {
         for (k, chunk) in rows.chunks(ROWS).enumerate() {
             batches.gather(chunk, &mut batch)?;
@@ -116,9 +118,14 @@ pub fn evaluate(
         let view = alone_mean.index_axis(Axis(0), m);
         alone.insert(modality.name.clone(), alone_evaluation(model, view, labels.as_deref(), n_labels)?);
     }
-    let names = model.modality_names().map(str::to_owned);
+    let noise: Vec<Option<Array1<f64>>> = squares.into_iter().map(|(sums, n)| (n > 0.0).then(|| sums / n)).collect();
     let rmse =
-        names.zip(&squares).filter(|(_, (_, n))| *n > 0.0).map(|(name, (sum, n))| (name, (sum / n).sqrt())).collect();
+        model.modality_names().zip(&model.normalisations).zip(&noise).filter_map(|((name, normalisation), noise)| {
+            let noise = noise.as_ref()?;
+            let square: f64 = noise.iter().enumerate().map(|(j, v)| v * normalisation.scale(j).powi(2)).sum();
+            Some((name.to_owned(), (square / noise.len() as f64).sqrt()))
+        });
+    let rmse = rmse.collect();
     let mut loss = sums.record(model);
     loss.accuracy = scores.as_ref().map(|s| s.accuracy.accuracy);
     Ok(Evaluation {
@@ -130,6 +137,7 @@ pub fn evaluate(
         clusters,
         alone,
         rmse,
+        noise,
         scores,
     })
 }
@@ -160,25 +168,24 @@ fn alone_evaluation(
     Ok(AloneEvaluation { latent_mean: mean.to_owned(), clusters, accuracy: accuracy.transpose()?.map(|a| a.accuracy) })
 }
 
-/// Adds squared errors in physical units, and their number, per modality.
-fn add_squares(model: &Model, batch: &Batch, mean: ArrayView2<'_, f64>, squares: &mut [(f64, f64)]) -> Result<()> {
+/// Adds squared errors of each coordinate in normalised units, and the number of samples, per modality.
+fn add_squares(
+    model: &Model,
+    batch: &Batch,
+    mean: ArrayView2<'_, f64>,
+    squares: &mut [(Array1<f64>, f64)],
+) -> Result<()> {
     let mut responsibilities = Array2::zeros((mean.nrows(), model.prior.n_clusters()));
     model.prior.responsibilities(mean, responsibilities.view_mut())?;
     let weight = batch.weight();
     for (m, (sum, count)) in squares.iter_mut().enumerate() {
         let decoded = model.decode(m, mean, responsibilities.view())?;
-        let normalisation = &model.normalisations[m];
         for (b, (x, e)) in batch.values(m).outer_iter().zip(decoded.outer_iter()).enumerate() {
             if weight[[m, b]] == 0.0 {
                 continue;
             }
-            *count += x.len() as f64;
-            *sum += x
-                .iter()
-                .zip(e)
-                .enumerate()
-                .map(|(j, (&x, &e))| ((f64::from(x) - e) * normalisation.scale(j)).powi(2))
-                .sum::<f64>();
+            *count += 1.0;
+            ndarray::Zip::from(&mut *sum).and(x).and(e).for_each(|sum, &x, &e| *sum += (f64::from(x) - e).powi(2));
         }
     }
     Ok(())

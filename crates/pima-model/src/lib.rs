@@ -12,6 +12,8 @@ mod error;
 mod evaluate;
 // An expert as a decoder.
 mod expert;
+// From some modalities to the others.
+mod infer;
 // Networks, experts, prior and normalisations together.
 mod model;
 // Events of a run.
@@ -31,6 +33,7 @@ pub use config::{
 pub use data::{DataLocations, load_data};
 pub use error::{Error, Result};
 pub use evaluate::{AloneEvaluation, Evaluation, Scores, evaluate};
+pub use infer::{Engine, InferOptions, Inference, Prediction};
 pub use model::Model;
 pub use observe::{EpochRecord, Event, LossRecord, Observe, Phase};
 pub use report::IdentifiedExpert;

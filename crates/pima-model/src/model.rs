@@ -13,6 +13,9 @@ use rand::Rng;
 use rand_distr::StandardNormal;
 use tch::{Device, Kind, Tensor};
 
+/// Floor of the noise of predictions, in normalised units: a coordinate that never varies must not outweigh all others.
+const SMALLEST_NOISE: f64 = 1e-6;
+
 /// How a modality is decoded.
 #[derive(Debug)]
 pub(crate) enum Head {
@@ -36,6 +39,19 @@ pub(crate) struct ModalityModel {
     /// Variance of the decoded Gaussian, normalised units.
     pub(crate) variance: f64,
     pub(crate) variance_config: DecoderVariance,
+    /// Variance of what is left of each coordinate (d) once all that is known is used, normalised units: the noise of predictions. Measured on the validation
+    /// samples, where there are any; until then the decoder's variance.
+    pub(crate) noise: Option<Array1<f64>>,
+}
+
+impl ModalityModel {
+    /// Variance of the noise of a prediction in each coordinate (d), normalised units, and never quite zero.
+    pub(crate) fn noise(&self) -> Array1<f64> {
+        let noise = self.noise.clone();
+        noise
+            .unwrap_or_else(|| Array1::from_elem(self.shape.size(), self.variance))
+            .mapv_into(|v| v.max(SMALLEST_NOISE))
+    }
 }
 
 /// A physics-informed multimodal autoencoder.
@@ -98,6 +114,7 @@ impl Model {
                     DecoderVariance::Learned { .. } => 1.0,
                 },
                 variance_config: settings.variance,
+                noise: None,
                 about,
             });
         }

@@ -15,6 +15,7 @@ pub(crate) enum Purpose {
     Batch = 4,
     Em = 5,
     Evaluation = 6,
+    Inference = 7,
 }
 
 /// The generator for `purpose` at a position; positions count from 0 and stay below 2^28 each.

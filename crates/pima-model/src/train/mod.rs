@@ -20,4 +20,4 @@ pub(crate) use step::{At, LossSums, Step};
 pub use trainer::{TrainOptions, TrainOutcome, train};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

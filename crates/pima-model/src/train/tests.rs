@@ -39,7 +39,7 @@ expert = { kind = "linear", basis = { kind = "slope" } }
 "#;
 
 /// Three classes: a bright corner of a 6x6 image, and a line whose slope is -2, 0 or 2.
-fn toy(n: usize, missing: bool) -> Dataset {
+pub(crate) fn toy(n: usize, missing: bool) -> Dataset {
     let mut rng = ChaCha8Rng::seed_from_u64(11);
     let labels: Vec<usize> = (0..n).map(|d| d % 3).collect();
     let image = Array2::from_shape_fn((n, 36), |(d, j)| {
@@ -60,7 +60,7 @@ fn toy(n: usize, missing: bool) -> Dataset {
     Dataset::new("toy", modalities, Some(Labels::new(labels, 3).unwrap())).unwrap()
 }
 
-fn config(change: &[(&str, &str)]) -> ExperimentConfig {
+pub(crate) fn config(change: &[(&str, &str)]) -> ExperimentConfig {
     let text = change.iter().fold(CONFIG.to_owned(), |text, (from, to)| {
         assert!(text.contains(from), "{from}");
         text.replace(from, to)
@@ -68,11 +68,11 @@ fn config(change: &[(&str, &str)]) -> ExperimentConfig {
     ExperimentConfig::parse(&text, Path::new("toy.toml"), None).unwrap()
 }
 
-fn split(dataset: &Dataset) -> Split {
+pub(crate) fn split(dataset: &Dataset) -> Split {
     Split::random(dataset, &SplitFractions { train: 0.7, validation: 0.15, test: 0.15 }, 0).unwrap()
 }
 
-fn options(seed: u64) -> TrainOptions {
+pub(crate) fn options(seed: u64) -> TrainOptions {
     TrainOptions { seed, device: Device::Cpu, checkpoints: None, resume: false, stop: None }
 }
 

@@ -218,7 +218,12 @@ impl Trainer<'_> {
         let validation = if self.split.validation.is_empty() {
             None
         } else {
-            Some(evaluate(&self.model, self.dataset, &self.split.validation, config.posterior, self.options.seed)?.loss)
+            let rows = &self.split.validation;
+            let evaluation = evaluate(&self.model, self.dataset, rows, config.posterior, self.options.seed)?;
+            for (modality, noise) in self.model.modalities.iter_mut().zip(evaluation.noise) {
+                modality.noise = noise;
+            }
+            Some(evaluation.loss)
         };
         let best = phase == Phase::Joint && self.is_best(validation.as_ref().map_or(f64::NEG_INFINITY, |v| v.loss));
         let seconds = seconds_before + begun.elapsed().as_secs_f64();
