@@ -6,9 +6,14 @@ mod error;
 mod linear;
 // Clusters of curves by mixtures of experts.
 mod mixture;
+// Curves as polynomials blended by partitions of unity, with derivatives and integrals.
+mod pou;
 
 pub use error::{Error, Result};
 pub use linear::{Basis, CurveUnits, LinearExpert};
 pub use mixture::{
     Curves, MixtureOfExpertsFit, MixtureOfExpertsOptions, NoiseVariance, Seeding, fit_mixture_of_experts,
+};
+pub use pou::{
+    Bump, LearnOptions, Partition, PouAntiderivative, PouFit, PouLearned, PouNetwork, PouOptions, Solve, fit_pou, learn_pou,
 };
