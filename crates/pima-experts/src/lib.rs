@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+// How well data can determine parameters.
+mod bound;
 // What can go wrong.
 mod error;
 // Experts that are linear in their parameters, fitted by weighted least squares.
@@ -8,12 +10,17 @@ mod linear;
 mod mixture;
 // Curves as polynomials blended by partitions of unity, with derivatives and integrals.
 mod pou;
+// Differential equations made of monomials, identified from curves.
+mod snode;
 
+pub use bound::cramer_rao_bound;
 pub use error::{Error, Result};
 pub use linear::{Basis, CurveUnits, LinearExpert};
 pub use mixture::{
     Curves, MixtureOfExpertsFit, MixtureOfExpertsOptions, NoiseVariance, Seeding, fit_mixture_of_experts,
 };
 pub use pou::{
-    Bump, LearnOptions, Partition, PouAntiderivative, PouFit, PouLearned, PouNetwork, PouOptions, Solve, fit_pou, learn_pou,
+    Bump, LearnOptions, Partition, PouAntiderivative, PouFit, PouLearned, PouNetwork, PouOptions, Solve, fit_pou,
+    learn_pou,
 };
+pub use snode::{DictionaryOde, Observed, OdeExpert, OdeOptions, SnodeExpert, Term, stack_trajectories};

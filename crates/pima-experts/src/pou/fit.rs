@@ -25,9 +25,10 @@ pub struct PouOptions {
 }
 
 impl Default for PouOptions {
-    /// The network of Walker et al. 2023, appendix A.1, with its partition evenly spaced.
+    /// The size of Walker et al. 2023, appendix A.1, with Gaussian bumps half as wide as their spacing: much wider ones overlap so
+    /// far that the functions depend on each other, to rounding.
     fn default() -> Self {
-        Self { n_partitions: 32, degree: 6, bump: Bump::Exponential, relative_width: 0.5, solve: Solve::Full }
+        Self { n_partitions: 32, degree: 6, bump: Bump::Gaussian, relative_width: 0.5, solve: Solve::Full }
     }
 }
 

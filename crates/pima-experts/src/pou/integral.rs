@@ -87,7 +87,8 @@ impl Panels<'_> {
         let left = self.rule.integrate(self.network, start, middle);
         let right = self.rule.integrate(self.network, middle, end);
         let change = (&left + &right - &whole).fold(0.0_f64, |a, b| a.max(b.abs()));
-        if depth == 0 || change <= self.tolerance.max(4.0 * f64::EPSILON * whole.fold(0.0, |a: f64, b| a.max(b.abs()))) {
+        if depth == 0 || change <= self.tolerance.max(4.0 * f64::EPSILON * whole.fold(0.0, |a: f64, b| a.max(b.abs())))
+        {
             self.edges.push(end);
             self.integrals.push(left + right);
         } else {

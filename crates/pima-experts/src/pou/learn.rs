@@ -163,7 +163,7 @@ impl Descent {
 
 /// Gradient of half the squared residual with respect to the centres, in units of the spacing, and to the logarithms of the
 /// widths, (2n). With `p_i` the polynomial of partition i: `du/dm_i = phi_i (p_i - u) dlog b_i/dm_i - phi_i p_i'`.
-fn gradient(fit: &PouFit, times: ArrayView1<'_, f64>, values: ArrayView2<'_, f64>) -> Vec<f64> {
+pub(super) fn gradient(fit: &PouFit, times: ArrayView1<'_, f64>, values: ArrayView2<'_, f64>) -> Vec<f64> {
     let PouBasis { partition, degree, scale } = &fit.network.basis;
     let n = partition.len();
     let (mut phi, mut dphi) = (vec![0.0; n], vec![0.0; n]);

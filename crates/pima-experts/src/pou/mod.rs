@@ -17,6 +17,7 @@ mod tests;
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
+pub(crate) use fit::check_times;
 pub use fit::{PouFit, PouOptions, fit_pou};
 pub use integral::PouAntiderivative;
 pub use learn::{LearnOptions, PouLearned, learn_pou};

@@ -27,7 +27,11 @@ impl SampleOperators {
     }
 
     /// Operators from samples at `known` (T) times to values at `wanted` (U) times, integrated from the first of these; (U,T).
-    pub(crate) fn between(known: ArrayView1<'_, f64>, wanted: ArrayView1<'_, f64>, options: &PouOptions) -> Result<Self> {
+    pub(crate) fn between(
+        known: ArrayView1<'_, f64>,
+        wanted: ArrayView1<'_, f64>,
+        options: &PouOptions,
+    ) -> Result<Self> {
         let basis = options.basis(known)?;
         let inverse = solve(basis.matrix(known), Array2::eye(known.len()).view(), options.solve)?.coefficients;
         let rule = GaussLegendre::new(POINTS);
