@@ -24,3 +24,8 @@ pub use pou::{
     learn_pou,
 };
 pub use snode::{DictionaryOde, Observed, OdeExpert, OdeOptions, SnodeExpert, Term, stack_trajectories};
+
+/// The guide to writing an expert, so that its code is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/experts.md")]
+struct Guide;

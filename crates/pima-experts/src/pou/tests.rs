@@ -227,7 +227,8 @@ fn bad_input_is_refused_with_its_place() {
     let repeated = refused(array![0.0, 1.0, 1.0, 2.0], &values, &options);
     assert!(matches!(repeated, Error::Times { index: 2, .. }), "{repeated}");
     assert!(matches!(refused(array![0.0, 2.0, 1.0, 3.0], &values, &options), Error::Times { index: 2, .. }));
-    let text = |times, values: &Array2<f64>, options| refused(times, values, options).to_string();
+    let text =
+        |times: Array1<f64>, values: &Array2<f64>, options: &PouOptions| refused(times, values, options).to_string();
     let good = || array![0.0, 1.0, 2.0, 3.0];
     assert!(text(array![0.0, f64::NAN, 2.0, 3.0], &values, &options).contains("time 1 is NaN"));
     assert!(text(array![0.0], &Array2::ones((1, 1)), &options).contains("number of times is 1"));
