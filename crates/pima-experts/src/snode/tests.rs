@@ -112,7 +112,7 @@ fn jacobians_are_finite_differences() {
         expert.jacobian(theta.view(), jacobian.view_mut());
         // The number of a trajectory is no parameter that could be moved a little.
         for p in 0..4 {
-            let step = 1e-4;
+            let step = 1e-5;
             let shifted = |sign: f64| {
                 let mut theta = theta.clone();
                 theta[p] += sign * step;
@@ -120,7 +120,8 @@ fn jacobians_are_finite_differences() {
             };
             let difference = (shifted(1.0) - shifted(-1.0)) / (2.0 * step);
             let error = (&jacobian.column(p) - &difference).fold(0.0_f64, |a, b| a.max(b.abs()));
-            assert!(error < 1e-5, "{p}: {error:e}");
+            let size = jacobian.column(p).fold(1.0_f64, |a, b| a.max(b.abs()));
+            assert!(error < 1e-6 * size, "{p}: {error:e} of {size}");
         }
         assert!(jacobian.columns().into_iter().skip(4).all(|column| column.iter().all(|&value| value == 0.0)));
     }
@@ -149,11 +150,11 @@ fn without_noise_the_parameters_are_exact() {
     }
 }
 
-/// Errors of alpha, beta, gamma, delta in units of their bounds, for ten classes and some seeds, (50,4).
-fn errors_in_bounds(expert: &dyn Expert, n_seeds: u64) -> Array2<f64> {
+/// Errors of alpha, beta, gamma, delta in units of their bounds, for ten classes and some draws of the noise, (10 draws, 4).
+fn errors_in_bounds(expert: &dyn Expert, n_draws: u64) -> Array2<f64> {
     let weight = Array1::from_elem(1024, COPIES);
     let mut rng = ChaCha8Rng::seed_from_u64(0);
-    let mut errors = Array2::zeros((10 * n_seeds as usize, 4));
+    let mut errors = Array2::zeros((10 * n_draws as usize, 4));
     for (row, mut errors) in errors.outer_iter_mut().enumerate() {
         let label = row % 10;
         let mut theta = truth(label).to_vec();
@@ -180,16 +181,17 @@ fn errors_in_bounds(expert: &dyn Expert, n_seeds: u64) -> Array2<f64> {
     errors
 }
 
-/// An estimate at its bound has errors of mean square one. Over n estimates that has standard deviation `sqrt(2/n)`, and the share
-/// of errors above three bounds is 0.0027: more than `allowed` of them is no chance.
-fn assert_efficient(errors: &Array2<f64>, allowed: usize) {
+/// An estimate at its bound has normal errors of mean square one, which over n fits scatters by `sqrt(2/n)`. Of its four parameters,
+/// which err together, one or more are above three bounds in at most a share `4 * 0.0027` of the fits. Both to four deviations.
+fn assert_efficient(errors: &Array2<f64>) {
     let n = errors.nrows() as f64;
     for (p, column) in errors.columns().into_iter().enumerate() {
         let mean_square = column.pow2().mean().unwrap();
         assert!((mean_square - 1.0).abs() < 4.0 * (2.0 / n).sqrt(), "parameter {p}: {mean_square}");
     }
-    let above = errors.iter().filter(|error| error.abs() > 3.0).count();
-    assert!(above <= allowed, "{above} of {} above three bounds", errors.len());
+    let above = errors.rows().into_iter().filter(|row| row.iter().any(|error| error.abs() > 3.0)).count();
+    let expected = 4.0 * 0.0027 * n;
+    assert!(above as f64 <= expected + 4.0 * expected.sqrt(), "{above} of {n} fits above three bounds");
 }
 
 #[test]
@@ -200,17 +202,17 @@ fn along_given_trajectories_parameters_are_found_at_the_bound() {
         cramer_rao_bound(&expert, theta.view(), Array1::from_elem(1024, COPIES).view(), NOISE * NOISE).unwrap()[1]
     };
     assert!((bound(0) - 4.8e-5).abs() < 1e-6 && (bound(9) - 1.0e-4).abs() < 1e-5, "{} {}", bound(0), bound(9));
-    assert_efficient(&errors_in_bounds(&expert, 5), 3);
+    assert_efficient(&errors_in_bounds(&expert, 40));
 }
 
 #[test]
 fn identified_from_rates_parameters_are_found_at_the_bound() {
-    assert_efficient(&errors_in_bounds(&identified(Observed::Derivatives, 20), 5), 3);
+    assert_efficient(&errors_in_bounds(&identified(Observed::Derivatives, 20), 20));
 }
 
 #[test]
 fn identified_from_states_parameters_are_found_at_the_bound() {
-    assert_efficient(&errors_in_bounds(&identified(Observed::States, 20), 5), 3);
+    assert_efficient(&errors_in_bounds(&identified(Observed::States, 20), 20));
 }
 
 #[test]
