@@ -173,6 +173,18 @@ pub enum Error {
         /// What it must be.
         requirement: &'static str,
     },
+    /// A trajectory that leaves the range of numbers, or that cannot be followed for another reason.
+    #[error(
+        "the trajectory of label {label} cannot be followed beyond t = {time}: {reason}; shorten it or change its parameters"
+    )]
+    Trajectory {
+        /// The label whose parameters it has.
+        label: usize,
+        /// How far it was followed, in units of time.
+        time: f64,
+        /// What ended it.
+        reason: String,
+    },
     /// An npz file that does not hold a dataset.
     #[error("{path}: {problem}", path = path.display())]
     Npz {

@@ -22,6 +22,8 @@ mod modality;
 mod normalise;
 /// Datasets as NumPy archives.
 mod npz;
+/// Curves made from labels: the cubic oscillator.
+mod oscillator;
 /// Seeded generators and shuffles.
 mod rng;
 /// Training, validation and test rows.
@@ -38,5 +40,8 @@ pub use mnist::{MNIST_FILES, find_mnist, load_mnist};
 pub use modality::{MeasurementAxis, ModalityData, ModalityDescription};
 pub use normalise::{Normalisation, NormalisationMethod};
 pub use npz::{read_npz, write_npz};
+pub use oscillator::{
+    Measured, OscillatorOptions, OscillatorTrajectories, ParameterLaw, manufacture_oscillators, oscillator_trajectories,
+};
 pub use rng::shuffle;
 pub use split::{Split, SplitFractions};

@@ -72,6 +72,45 @@ pub enum Error {
         /// Why the last one failed.
         source: Box<Error>,
     },
+    /// Time stamps that do not increase.
+    #[error("times must increase: time {index} is {time} after {previous}; sort the samples and merge repeated ones")]
+    Times {
+        /// The first time that is not later than the one before it.
+        index: usize,
+        /// The time before it.
+        previous: f64,
+        /// The time.
+        time: f64,
+    },
+    /// Samples that do not determine the coefficients of a basis.
+    #[error(
+        "the {n_samples} samples determine {rank} of the {n_functions} functions of the basis; use fewer partitions, a lower \
+         degree or more samples, or ask for a ridge or the least norm"
+    )]
+    Deficient {
+        /// Numerical rank of the least squares problem.
+        rank: usize,
+        /// Number of basis functions.
+        n_functions: usize,
+        /// Number of samples.
+        n_samples: usize,
+    },
+    /// A trajectory that leaves the range of numbers, or that cannot be followed for another reason.
+    #[error("the trajectory cannot be followed beyond t = {time}: {reason}; shorten it or change its parameters")]
+    Trajectory {
+        /// How far it was followed.
+        time: f64,
+        /// What ended it.
+        reason: String,
+    },
+    /// A matrix factorisation failed.
+    #[error("{context}: {source}")]
+    LinearAlgebra {
+        /// What was being done.
+        context: &'static str,
+        /// What LAPACK said.
+        source: ndarray_linalg::error::LinalgError,
+    },
     /// A failure of the clustering beneath.
     #[error(transparent)]
     Core(#[from] pima_core::Error),

@@ -17,8 +17,7 @@ use rand::Rng;
 
 pub use options::{MixtureOfExpertsOptions, NoiseVariance, Seeding};
 
-use crate::linear::least_squares;
-use crate::{Error, Result};
+use crate::{Error, Result, cramer_rao_bound};
 use em::{Model, Run};
 use scaled::ScaledCurves;
 use seeds::Seeds;
@@ -190,14 +189,11 @@ fn standard_errors(
     prior: &MixturePrior,
 ) -> Array2<f64> {
     let precision = scaled.precision(prior.var().row(0));
-    let target = Array1::zeros(expert.n_outputs());
-    let mut jacobian = Array2::zeros((expert.n_outputs(), expert.n_parameters()));
     let mut errors = Array2::from_elem(theta.raw_dim(), f64::NAN);
     for ((theta, share), mut errors) in theta.outer_iter().zip(prior.weights()).zip(errors.outer_iter_mut()) {
-        expert.jacobian(theta, jacobian.view_mut());
         let weight = &precision * (share * scaled.len() as f64);
-        if let Ok(solution) = least_squares::solve(jacobian.view(), target.view(), weight.view()) {
-            errors.assign(&solution.covariance_factor.diag().mapv(f64::sqrt));
+        if let Ok(bound) = cramer_rao_bound(expert, theta, weight.view(), 1.0) {
+            errors.assign(&bound);
         }
     }
     errors
