@@ -3,8 +3,8 @@
 use crate::config::{DataConfig, DataSource, ExperimentConfig, SourceConfig};
 use crate::{Error, Result};
 use pima_data::{
-    Dataset, DigitsOptions, LineOptions, ModalityData, Split, find_mnist, load_mnist, manufacture_lines,
-    procedural_digits,
+    Dataset, DigitsOptions, Labels, LineOptions, OscillatorOptions, Split, find_mnist, load_mnist, manufacture_lines,
+    manufacture_oscillators, procedural_digits,
 };
 use std::path::PathBuf;
 
@@ -28,7 +28,7 @@ pub fn load_data(config: &ExperimentConfig, locations: &DataLocations, seed: u64
         dataset = dataset.first(data.max_samples, data.max_test_samples)?;
     }
     for modality in &config.modalities {
-        match modality.source {
+        match &modality.source {
             SourceConfig::Images {} if modality.name == dataset.modalities()[0].name() => {}
             SourceConfig::Images {} => {
                 let own = dataset.modalities()[0].name().to_owned();
@@ -38,8 +38,19 @@ pub fn load_data(config: &ExperimentConfig, locations: &DataLocations, seed: u64
                 });
             }
             SourceConfig::Line { points, noise_variance } => {
-                let lines = lines(&dataset, &modality.name, points, noise_variance, data.seed)?;
+                let options = LineOptions {
+                    name: modality.name.clone(),
+                    n_coordinates: *points,
+                    noise_variance: *noise_variance,
+                    ..LineOptions::default()
+                };
+                let lines = manufacture_lines(labels(&dataset, &modality.name)?, &options, data.seed)?;
                 dataset = dataset.with_modality(lines)?;
+            }
+            SourceConfig::Oscillator(options) => {
+                let options = OscillatorOptions { name: modality.name.clone(), ..options.clone() };
+                let oscillators = manufacture_oscillators(labels(&dataset, &modality.name)?, &options, data.seed)?;
+                dataset = dataset.with_modality(oscillators)?;
             }
         }
     }
@@ -71,12 +82,10 @@ fn digits(data: &DataConfig) -> Result<Dataset> {
     Ok(procedural_digits(&DigitsOptions { n_train, n_test, ..all }, data.seed)?)
 }
 
-fn lines(dataset: &Dataset, name: &str, points: usize, noise_variance: f64, seed: u64) -> Result<ModalityData> {
-    let labels = dataset.labels().ok_or_else(|| Error::Modality {
+/// What a manufactured modality is made from.
+fn labels<'a>(dataset: &'a Dataset, name: &str) -> Result<&'a Labels> {
+    dataset.labels().ok_or_else(|| Error::Modality {
         modality: name.to_owned(),
-        problem: "a manufactured line takes its slope from a label, and this collection has none".to_owned(),
-    })?;
-    let options =
-        LineOptions { name: name.to_owned(), n_coordinates: points, noise_variance, ..LineOptions::default() };
-    Ok(manufacture_lines(labels, &options, seed)?)
+        problem: "a manufactured modality is made from labels, and this collection has none".to_owned(),
+    })
 }

@@ -1,13 +1,15 @@
 //! A model: encoders, decoders, experts, the mixture prior and the normalisations, assembled from a config.
 
-use crate::config::{DecoderVariance, ExperimentConfig, ExpertConfig, ModalityConfig};
+use crate::config::{DecoderVariance, ExperimentConfig, ExpertConfig, ModalityConfig, SourceConfig};
 use crate::expert::ExpertDecoder;
 use crate::randomness::{Purpose, generator};
 use crate::{Error, Result};
 use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2};
 use pima_core::{Expert, MixturePrior, ModalityShape};
-use pima_data::{Batch, Dataset, ModalityDescription, Normalisation, Split};
-use pima_experts::{CurveUnits, LinearExpert};
+use pima_data::{Batch, Dataset, ModalityDescription, Normalisation, Split, oscillator_trajectories};
+use pima_experts::{
+    CurveUnits, DictionaryOde, LinearExpert, OdeExpert, SnodeExpert, fit_pou, stack_trajectories,
+};
 use pima_nets::{Decoder, Encoder, Mode, ParameterBuilder, Parameters, tensor_from_f32, to_array2};
 use rand::Rng;
 use rand_distr::StandardNormal;
@@ -255,16 +257,52 @@ fn head(
         return Ok(Head::Networks(decoders.collect::<Result<_, _>>()?));
     }
     let fail = |problem: &str| Error::Modality { modality: about.name.clone(), problem: problem.to_owned() };
-    let Some(ExpertConfig::Linear { basis }) = &settings.expert else {
+    let Some(config) = &settings.expert else {
         return Err(fail("has neither a decoder nor an expert"));
     };
-    let axis = about
-        .axis
-        .as_ref()
-        .ok_or_else(|| fail("an expert needs the axis its curve was measured along, and this modality has none"))?;
-    let units = CurveUnits { axis: axis.units.clone(), value: about.units.clone() };
-    let expert = LinearExpert::new(basis, ArrayView1::from(&axis.points), &units)
-        .map_err(|source| Error::Expert { modality: about.name.clone(), source })?;
+    let expert = assemble_expert(config, settings, about, n_clusters)?;
+    if expert.n_outputs() != about.shape.size() {
+        let problem =
+            format!("its expert has {} values where the data have {}", expert.n_outputs(), about.shape.size());
+        return Err(Error::Modality { modality: about.name.clone(), problem });
+    }
     let theta = Array2::from_shape_fn((n_clusters, expert.n_parameters()), |_| rng.sample(StandardNormal));
-    Ok(Head::Expert(ExpertDecoder::new(Box::new(expert), theta, normalisation)))
+    Ok(Head::Expert(ExpertDecoder::new(expert, theta, normalisation)))
+}
+
+/// The expert of a config for a modality.
+fn assemble_expert(
+    config: &ExpertConfig,
+    settings: &ModalityConfig,
+    about: &ModalityDescription,
+    n_clusters: usize,
+) -> Result<Box<dyn Expert>> {
+    let axis = about.axis.as_ref().ok_or_else(|| Error::Modality {
+        modality: about.name.clone(),
+        problem: "an expert needs the axis its curve was measured along, and this modality has none".to_owned(),
+    })?;
+    let points = ArrayView1::from(&axis.points);
+    let failed = |source| Error::Expert { modality: about.name.clone(), source };
+    Ok(match config {
+        ExpertConfig::Linear { basis } => {
+            let units = CurveUnits { axis: axis.units.clone(), value: about.units.clone() };
+            Box::new(LinearExpert::new(basis, points, &units).map_err(failed)?)
+        }
+        ExpertConfig::Snode { equations, pou } => {
+            let SourceConfig::Oscillator(options) = &settings.source else {
+                let problem = "has no known trajectories".to_owned();
+                return Err(Error::Modality { modality: about.name.clone(), problem });
+            };
+            let ode = DictionaryOde::new(equations.clone()).map_err(failed)?;
+            let known = oscillator_trajectories(n_clusters, options)?;
+            let networks = known.states.outer_iter().map(|states| Ok(fit_pou(points, states, pou)?.network.evaluate(points)));
+            let networks: Vec<_> = networks.collect::<pima_experts::Result<_>>().map_err(failed)?;
+            let trajectories = stack_trajectories(&networks).map_err(failed)?;
+            Box::new(SnodeExpert::new(ode, trajectories.view()).map_err(failed)?)
+        }
+        ExpertConfig::Ode { equations, start, fit } => {
+            let ode = DictionaryOde::new(equations.clone()).map_err(failed)?;
+            Box::new(OdeExpert::new(ode, points, start, fit.clone()).map_err(failed)?)
+        }
+    })
 }

@@ -1,7 +1,7 @@
 //! One modality of an experiment: where its values come from, how they are normalised, encoded and decoded.
 
-use pima_data::NormalisationMethod;
-use pima_experts::Basis;
+use pima_data::{NormalisationMethod, OscillatorOptions};
+use pima_experts::{Basis, OdeOptions, PouOptions, Term};
 use pima_nets::{DecoderConfig, EncoderConfig};
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +40,7 @@ pub struct ModalityConfig {
 }
 
 /// Where a modality's values come from.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum SourceConfig {
     /// The collection's own images.
@@ -54,6 +54,8 @@ pub enum SourceConfig {
         #[serde(default = "line_noise")]
         noise_variance: f64,
     },
+    /// A cubic oscillator whose parameters follow from the sample's label, with noise (2023, section 4.2).
+    Oscillator(OscillatorOptions),
 }
 
 /// Variance of a decoded Gaussian, in units of the normalised modality.
@@ -83,6 +85,25 @@ pub enum ExpertConfig {
     Linear {
         /// The basis functions.
         basis: Basis,
+    },
+    /// Rates of equations made of monomials, along trajectories that are known: one for each of the manufactured classes, told apart by the fit and not by
+    /// labels (2023, eq. 26).
+    Snode {
+        /// The terms of each equation.
+        equations: Vec<Vec<Term>>,
+        /// The networks that stand for the trajectories.
+        #[serde(default)]
+        pou: PouOptions,
+    },
+    /// Solutions of equations made of monomials, from a known start; nothing else is given.
+    Ode {
+        /// The terms of each equation.
+        equations: Vec<Vec<Term>>,
+        /// The state at the first time.
+        start: Vec<f64>,
+        /// How it is fitted.
+        #[serde(default)]
+        fit: OdeOptions,
     },
 }
 
@@ -134,6 +155,16 @@ impl ModalityConfig {
             return Err(format!(
                 "modality {name:?}: a line needs at least 2 points and a noise variance of at least 0"
             ));
+        }
+        if matches!(&self.expert, Some(ExpertConfig::Snode { .. })) && !matches!(self.source, SourceConfig::Oscillator(_)) {
+            return Err(format!(
+                "modality {name:?}: the expert \"snode\" needs trajectories, which only the source \"oscillator\" knows; use \"ode\", which finds its own"
+            ));
+        }
+        if let SourceConfig::Oscillator(options) = &self.source
+            && options.name != OscillatorOptions::default().name
+        {
+            return Err(format!("modality {name:?}: the source has no name of its own: remove source.name"));
         }
         Ok(())
     }
