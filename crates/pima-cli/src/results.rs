@@ -8,7 +8,7 @@ use pima_cli::{
     ExpertCluster, ExpertSummary, ModalityAxes, ModalityPredictions, Predictions, SplitSummary, Splits, Summary,
 };
 use pima_data::{Dataset, ModalityData};
-use pima_model::{Evaluation, IdentifiedExpert, Model};
+use pima_model::{Evaluation, ExperimentConfig, IdentifiedExpert, Model, known_states};
 
 use crate::table::{Table, significant, with_error};
 
@@ -83,6 +83,7 @@ fn axes(data: &ModalityData) -> Option<ModalityAxes> {
 
 /// What the model makes of samples `rows`, whose evaluation is given.
 pub(crate) fn predictions(
+    config: &ExperimentConfig,
     model: &Model,
     dataset: &Dataset,
     rows: &[usize],
@@ -99,6 +100,11 @@ pub(crate) fn predictions(
             cluster: alone.map(|alone| integers(&alone.clusters)),
             decoded: Some(model.decoded_centres(m)?),
             mean: Some(mean),
+            solution: model.solutions(m),
+            known: match dataset.labels() {
+                Some(labels) => known_states(config, m, labels.n_labels())?,
+                None => None,
+            },
         };
         modalities.insert(name.to_owned(), of_modality);
     }

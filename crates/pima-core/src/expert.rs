@@ -39,6 +39,13 @@ pub trait Expert: fmt::Debug + Send + Sync {
     /// May panic if `theta` is not (P) or `out` is not (d,P).
     fn jacobian(&self, theta: ArrayView1<'_, f64>, out: ArrayViewMut2<'_, f64>);
 
+    /// Where the expert is a differential equation: its solution (S,T), one row per state, for these parameters. `None` for other experts, and where the
+    /// solution does not exist.
+    fn solution(&self, theta: ArrayView1<'_, f64>) -> Option<Array2<f64>> {
+        let _ = theta;
+        None
+    }
+
     /// Fits one cluster (2023, eq. 16): minimises `sum_j weight_j (mean_j - E_j(theta))^2`, starting from `theta` (P).
     ///
     /// `mean` (d) is the responsibility-weighted mean of the cluster's data, which holds all that the fit needs because

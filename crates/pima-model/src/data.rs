@@ -2,9 +2,10 @@
 
 use crate::config::{DataConfig, DataSource, ExperimentConfig, SourceConfig};
 use crate::{Error, Result};
+use ndarray::Array3;
 use pima_data::{
     Dataset, DigitsOptions, Labels, LineOptions, OscillatorOptions, Split, find_mnist, load_mnist, manufacture_lines,
-    manufacture_oscillators, procedural_digits,
+    manufacture_oscillators, oscillator_trajectories, procedural_digits,
 };
 use std::path::PathBuf;
 
@@ -80,6 +81,17 @@ fn digits(data: &DataConfig) -> Result<Dataset> {
     let n_train = at_most(data.max_samples, all.n_train);
     let n_test = at_most(data.max_test_samples, all.n_test);
     Ok(procedural_digits(&DigitsOptions { n_train, n_test, ..all }, data.seed)?)
+}
+
+/// The noise-free states of each of `n_labels` labels, (K,S,T), where modality `m` of a config is manufactured from a differential equation.
+///
+/// # Errors
+/// When there is no such trajectory.
+pub fn known_states(config: &ExperimentConfig, m: usize, n_labels: usize) -> Result<Option<Array3<f64>>> {
+    match config.modalities.get(m).map(|modality| &modality.source) {
+        Some(SourceConfig::Oscillator(options)) => Ok(Some(oscillator_trajectories(n_labels, options)?.states)),
+        _ => Ok(None),
+    }
 }
 
 /// What a manufactured modality is made from.

@@ -30,7 +30,7 @@ pub use config::{
     DataConfig, DataSource, DecoderVariance, EmConfig, EmWhen, ExperimentConfig, ExpertConfig, ExpertUpdate,
     ModalityConfig, ModelConfig, Recipe, Schedule, SourceConfig, StartConfig, TrainingConfig, WeightUpdate,
 };
-pub use data::{DataLocations, load_data};
+pub use data::{DataLocations, known_states, load_data};
 pub use error::{Error, Result};
 pub use evaluate::{AloneEvaluation, Evaluation, Scores, evaluate};
 pub use infer::{Engine, InferOptions, Inference, Prediction};

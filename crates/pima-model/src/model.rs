@@ -7,9 +7,7 @@ use crate::{Error, Result};
 use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2};
 use pima_core::{Expert, MixturePrior, ModalityShape};
 use pima_data::{Batch, Dataset, ModalityDescription, Normalisation, Split, oscillator_trajectories};
-use pima_experts::{
-    CurveUnits, DictionaryOde, LinearExpert, OdeExpert, SnodeExpert, fit_pou, stack_trajectories,
-};
+use pima_experts::{CurveUnits, DictionaryOde, LinearExpert, OdeExpert, SnodeExpert, fit_pou, stack_trajectories};
 use pima_nets::{Decoder, Encoder, Mode, ParameterBuilder, Parameters, tensor_from_f32, to_array2};
 use rand::Rng;
 use rand_distr::StandardNormal;
@@ -295,10 +293,11 @@ fn assemble_expert(
             };
             let ode = DictionaryOde::new(equations.clone()).map_err(failed)?;
             let known = oscillator_trajectories(n_clusters, options)?;
-            let networks = known.states.outer_iter().map(|states| Ok(fit_pou(points, states, pou)?.network.evaluate(points)));
+            let networks =
+                known.states.outer_iter().map(|states| Ok(fit_pou(points, states, pou)?.network.evaluate(points)));
             let networks: Vec<_> = networks.collect::<pima_experts::Result<_>>().map_err(failed)?;
             let trajectories = stack_trajectories(&networks).map_err(failed)?;
-            Box::new(SnodeExpert::new(ode, trajectories.view()).map_err(failed)?)
+            Box::new(SnodeExpert::new(ode, points, trajectories.view()).map_err(failed)?)
         }
         ExpertConfig::Ode { equations, start, fit } => {
             let ode = DictionaryOde::new(equations.clone()).map_err(failed)?;

@@ -63,6 +63,22 @@ impl Model {
         Ok(identified)
     }
 
+    /// Solutions of the differential equations that the expert of modality `m` identified, one per cluster, (N,S,T): the states, whether the modality
+    /// measures them or their rates. NaN where a cluster's equations have no solution; `None` where the modality has no such expert.
+    pub fn solutions(&self, m: usize) -> Option<Array3<f64>> {
+        let Head::Expert(expert) = &self.modalities.get(m)?.head else { return None };
+        let solutions: Vec<Option<Array2<f64>>> =
+            expert.theta().outer_iter().map(|theta| expert.expert.solution(theta)).collect();
+        let shape = solutions.iter().flatten().next()?.dim();
+        let mut all = Array3::from_elem((solutions.len(), shape.0, shape.1), f64::NAN);
+        for (solution, mut out) in solutions.into_iter().zip(all.outer_iter_mut()) {
+            if let Some(solution) = solution {
+                out.assign(&solution);
+            }
+        }
+        Some(all)
+    }
+
     /// Responsibility-weighted means of every modality, in the model's order, each (N,d) in its own units; NaN for a cluster that no sample with the
     /// modality belongs to. `responsibilities` (D,N) are those of the samples `rows` (D).
     ///

@@ -249,7 +249,7 @@ fn conclude(
     let (train, validation, test) = (judge(&split.train)?, judge(&split.validation)?, judge(&split.test)?);
     let train = train.ok_or_else(|| anyhow!("there are no samples to train on"))?;
     match &test {
-        Some(test) => run.write_predictions(&results::predictions(model, dataset, &split.test, test)?)?,
+        Some(test) => run.write_predictions(&results::predictions(config, model, dataset, &split.test, test)?)?,
         None => progress.note("no predictions are written: the data has no test samples"),
     }
     let experts = model.identified_experts(dataset, &split.train, train.responsibilities.view())?;

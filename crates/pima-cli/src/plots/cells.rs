@@ -146,7 +146,7 @@ fn image(
 }
 
 /// Frame and ticks of a small panel; bars have no horizontal ticks.
-fn frame(scene: &mut Scene, axes: &Axes, first: bool, x_name: Option<&str>) {
+pub(super) fn frame(scene: &mut Scene, axes: &Axes, first: bool, x_name: Option<&str>) {
     for (value, name) in ticks::linear(axes.y.0, axes.y.1, 4) {
         let y = axes.at(axes.x.0, value).1;
         scene.line(vec![(axes.from.0, y), (axes.to.0, y)], GRID, 1.0);

@@ -1,4 +1,4 @@
-//! Figures of a run, drawn from its directory alone: latent space, confusion matrix, losses, decoded cluster centres.
+//! Figures of a run, drawn from its directory alone: latent space, confusion matrix, losses, decoded cluster centres, solutions of identified equations.
 //!
 //! Each is written as PNG, to look at, and as SVG, to print. A figure whose input is missing or damaged is left out
 //! with a note that says why; the others are drawn all the same.
@@ -29,6 +29,8 @@ mod projection;
 mod render;
 // What a figure consists of.
 mod scene;
+// Differential equations solved again.
+mod solutions;
 // Round numbers.
 mod ticks;
 
@@ -101,7 +103,7 @@ pub fn draw(run: &RunDirectory) -> Result<Drawing> {
 }
 
 /// The figures, or why there is none.
-fn scenes(run: &RunDirectory) -> [(&'static str, Result<Scene>); 4] {
+fn scenes(run: &RunDirectory) -> Vec<(&'static str, Result<Scene>)> {
     let summary = present(run.summary_path(), || run.read_summary());
     let predictions = present(run.predictions_path(), || run.read_predictions());
     let records = present(run.metrics_path(), || run.read_metrics());
@@ -130,7 +132,14 @@ fn scenes(run: &RunDirectory) -> [(&'static str, Result<Scene>); 4] {
         Ok(predictions) => centres::scene(&caption, predictions, known, fitting(matching, predictions)),
         Err(cause) => Err(anyhow!("{cause:#}")),
     };
-    [("latent", latent), ("confusion", confusion), ("loss", loss), ("centres", centres)]
+    let mut scenes = vec![("latent", latent), ("confusion", confusion), ("loss", loss), ("centres", centres)];
+    if let Ok(predictions) = &predictions
+        && predictions.modalities.values().any(|modality| modality.solution.is_some())
+    {
+        let matching = fitting(matching, predictions);
+        scenes.push(("solutions", solutions::scene(&caption, predictions, known, matching)));
+    }
+    scenes
 }
 
 /// The matching, if it is one of as many clusters as were predicted.

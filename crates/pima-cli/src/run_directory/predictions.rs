@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use ndarray::{Array, Array1, Array2, Dimension, Ix1};
+use ndarray::{Array, Array1, Array2, Array3, Dimension, Ix1};
 use ndarray_npy::{NpzReader, NpzWriter, ReadNpyError, ReadNpzError};
 
 use super::atomic;
@@ -46,6 +46,10 @@ pub struct ModalityPredictions {
     /// Responsibility-weighted means of the test data in the modality's own units, (N,d); NaN for a cluster without
     /// data.
     pub mean: Option<Array2<f64>>,
+    /// Where the expert is a differential equation: its solutions for the identified parameters, (N,S,T).
+    pub solution: Option<Array3<f64>>,
+    /// Where the modality was manufactured from a differential equation: its noise-free solution for each label, (K,S,T).
+    pub known: Option<Array3<f64>>,
 }
 
 impl Predictions {
@@ -103,6 +107,11 @@ impl Predictions {
                 if let Some(array) = &modality.mean {
                     npz.add_array(format!("mean_{name}"), array)?;
                 }
+                for (kind, array) in [("solution", &modality.solution), ("known", &modality.known)] {
+                    if let Some(array) = array {
+                        npz.add_array(format!("{kind}_{name}"), array)?;
+                    }
+                }
             }
             npz.finish()?;
             Ok(())
@@ -133,6 +142,10 @@ impl Predictions {
                     predictions.modality(modality).decoded = Some(npz.floats(&name)?);
                 } else if let Some(modality) = name.strip_prefix("mean_") {
                     predictions.modality(modality).mean = Some(npz.floats(&name)?);
+                } else if let Some(modality) = name.strip_prefix("solution_") {
+                    predictions.modality(modality).solution = Some(npz.floats(&name)?);
+                } else if let Some(modality) = name.strip_prefix("known_") {
+                    predictions.modality(modality).known = Some(npz.floats(&name)?);
                 }
             }
             predictions.check()?;
@@ -169,6 +182,13 @@ impl Predictions {
             }
             if let Some(array) = &modality.cluster {
                 shape(&format!("cluster_from_{name}"), array.shape(), &[d])?;
+            }
+            if let Some(array) = &modality.solution {
+                let (_, states, times) = array.dim();
+                shape(&format!("solution_{name}"), array.shape(), &[n, states, times])?;
+                if let Some(known) = &modality.known {
+                    shape(&format!("known_{name}"), known.shape(), &[known.dim().0, states, times])?;
+                }
             }
             if let Some(array) = &modality.decoded {
                 shape(&format!("decoded_{name}"), array.shape(), &[n, array.ncols()])?;

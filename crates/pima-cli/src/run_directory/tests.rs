@@ -284,6 +284,8 @@ fn predictions() -> Predictions {
         cluster: Some(array![1, 1, 0]),
         decoded: Some(array![[1.0, 2.0, 3.0], [4.0, 5.0, 1e-300]]),
         mean: Some(Array2::zeros((2, 3))),
+        solution: Some(ndarray::Array3::from_elem((2, 2, 5), 0.5)),
+        known: Some(ndarray::Array3::from_elem((3, 2, 5), 0.25)),
     };
     let decoded_only = ModalityPredictions { decoded: Some(Array2::zeros((2, 7))), ..Default::default() };
     Predictions {

@@ -17,21 +17,27 @@ pub struct SnodeExpert {
     ode: DictionaryOde,
     /// Monomials of each equation along each trajectory: [k][s] is (T, terms).
     monomials: Vec<Vec<Array2<f64>>>,
-    n_times: usize,
+    times: Array1<f64>,
+    /// The state at the first time, per trajectory.
+    starts: Vec<Vec<f64>>,
     names: Vec<String>,
     units: Vec<String>,
 }
 
 impl SnodeExpert {
-    /// An expert from K trajectories (K,S,T), for example the values of POU networks.
+    /// An expert from K trajectories (K,S,T) at T times, for example the values of POU networks.
     ///
     /// # Errors
-    /// [`Error::Description`] for trajectories of another number of states, none, or values whose monomials are not finite.
-    pub fn new(ode: DictionaryOde, trajectories: ArrayView3<'_, f64>) -> Result<Self> {
+    /// [`Error::Description`] for trajectories of another number of states or times, none, or values whose monomials are not finite.
+    pub fn new(ode: DictionaryOde, times: ArrayView1<'_, f64>, trajectories: ArrayView3<'_, f64>) -> Result<Self> {
         let (n_trajectories, n_states, n_times) = trajectories.dim();
-        if n_trajectories == 0 || n_times == 0 || n_states != ode.n_states() {
+        if n_trajectories == 0 || n_times == 0 || n_times != times.len() || n_states != ode.n_states() {
             let got = format!("({n_trajectories}, {n_states}, {n_times})");
-            let requirement = format!("at least one, of {} states, at one time or more", ode.n_states());
+            let requirement = format!(
+                "at least one, of {} states, at the {} times, which are one or more",
+                ode.n_states(),
+                times.len()
+            );
             return Err(Error::Description { what: "shape of the trajectories (K,S,T)".into(), got, requirement });
         }
         let mut monomials = Vec::with_capacity(n_trajectories);
@@ -48,7 +54,8 @@ impl SnodeExpert {
             names.push("trajectory".to_owned());
             units.push(String::new());
         }
-        Ok(Self { ode, monomials, n_times, names, units })
+        let starts = trajectories.outer_iter().map(|trajectory| trajectory.column(0).to_vec()).collect();
+        Ok(Self { ode, monomials, times: times.to_owned(), starts, names, units })
     }
 
     /// The equations.
@@ -78,7 +85,7 @@ impl SnodeExpert {
         let (mut residual, mut first, mut rank) = (0.0, 0, 0);
         // The equations have no parameter in common: each is a small problem of its own.
         for (s, matrix) in self.monomials[k].iter().enumerate() {
-            let channel = s![s * self.n_times..(s + 1) * self.n_times];
+            let channel = s![s * self.times.len()..(s + 1) * self.times.len()];
             let parameters = first..first + matrix.ncols();
             first = parameters.end;
             match least_squares::solve(matrix.view(), mean.slice(channel), weight.slice(channel)) {
@@ -109,14 +116,14 @@ impl SnodeExpert {
     pub fn rates(&self, theta: ArrayView1<'_, f64>) -> Array2<f64> {
         let mut out = Array1::zeros(self.n_outputs());
         self.predict(theta, out.view_mut());
-        let shape = (self.ode.n_states(), self.n_times);
-        Array2::from_shape_fn(shape, |(s, j)| out[s * self.n_times + j])
+        let shape = (self.ode.n_states(), self.times.len());
+        Array2::from_shape_fn(shape, |(s, j)| out[s * self.times.len() + j])
     }
 }
 
 impl Expert for SnodeExpert {
     fn n_outputs(&self) -> usize {
-        self.ode.n_states() * self.n_times
+        self.ode.n_states() * self.times.len()
     }
 
     fn parameter_names(&self) -> &[String] {
@@ -127,13 +134,18 @@ impl Expert for SnodeExpert {
         &self.units
     }
 
+    fn solution(&self, theta: ArrayView1<'_, f64>) -> Option<Array2<f64>> {
+        let start = &self.starts[self.trajectory(theta)?];
+        self.ode.solve(&theta.to_vec()[..self.ode.n_parameters()], start, self.times.view()).ok()
+    }
+
     fn predict(&self, theta: ArrayView1<'_, f64>, mut out: ArrayViewMut1<'_, f64>) {
         let Some(k) = self.trajectory(theta) else {
             out.fill(f64::NAN);
             return;
         };
         let mut first = 0;
-        for (matrix, mut out) in self.monomials[k].iter().zip(out.axis_chunks_iter_mut(Axis(0), self.n_times)) {
+        for (matrix, mut out) in self.monomials[k].iter().zip(out.axis_chunks_iter_mut(Axis(0), self.times.len())) {
             let last = first + matrix.ncols();
             out.assign(&matrix.dot(&theta.slice(s![first..last])));
             first = last;
@@ -149,7 +161,7 @@ impl Expert for SnodeExpert {
         let mut first = 0;
         for (s, matrix) in self.monomials[k].iter().enumerate() {
             let last = first + matrix.ncols();
-            out.slice_mut(s![s * self.n_times..(s + 1) * self.n_times, first..last]).assign(matrix);
+            out.slice_mut(s![s * self.times.len()..(s + 1) * self.times.len(), first..last]).assign(matrix);
             first = last;
         }
     }

@@ -262,6 +262,10 @@ impl Expert for OdeExpert {
         self.ode.parameter_units()
     }
 
+    fn solution(&self, theta: ArrayView1<'_, f64>) -> Option<Array2<f64>> {
+        self.trajectory(theta).ok()
+    }
+
     fn predict(&self, theta: ArrayView1<'_, f64>, mut out: ArrayViewMut1<'_, f64>) {
         match self.trajectory(theta) {
             Ok(trajectory) => out.assign(&self.outputs(&theta.to_vec(), trajectory.view())),

@@ -31,7 +31,7 @@ fn trajectories() -> Vec<Array2<f64>> {
 }
 
 fn given() -> SnodeExpert {
-    SnodeExpert::new(oscillator(), stack_trajectories(&trajectories()).unwrap().view()).unwrap()
+    SnodeExpert::new(oscillator(), times().view(), stack_trajectories(&trajectories()).unwrap().view()).unwrap()
 }
 
 fn identified(observed: Observed, refinements: usize) -> OdeExpert {
@@ -264,7 +264,7 @@ fn missing_coordinates_have_no_weight_and_may_be_nan() {
 fn rank_deficiency_is_reported_with_the_rank() {
     // x = y along this trajectory, and so x^3 and y^3 are one term.
     let same = Array2::from_shape_fn((2, 20), |(_, j)| 1.0 + 0.1 * j as f64).insert_axis(ndarray::Axis(0));
-    let expert = SnodeExpert::new(oscillator(), same.view()).unwrap();
+    let expert = SnodeExpert::new(oscillator(), times().slice(s![..20]), same.view()).unwrap();
     assert_eq!((expert.n_parameters(), expert.trajectory(array![0.0, 0.0, 0.0, 0.0].view())), (4, Some(0)));
     match fit(&expert, &Array1::ones(40), &Array1::ones(40)) {
         Err(ExpertError::Undetermined { rank: 2, n_parameters: 4 }) => {}
@@ -312,8 +312,12 @@ fn bad_input_is_refused_with_its_place() {
     assert!(matches!(expert(times(), &[1.0]), Err(Error::Description { .. })));
     assert!(matches!(expert(times(), &[1.0, f64::INFINITY]), Err(Error::Description { .. })));
     let none = ndarray::Array3::zeros((0, 2, 5));
-    assert!(SnodeExpert::new(oscillator(), none.view()).is_err());
-    assert!(SnodeExpert::new(oscillator(), ndarray::Array3::from_elem((1, 2, 5), f64::NAN).view()).is_err());
+    let five = times().slice(s![..5]).to_owned();
+    assert!(SnodeExpert::new(oscillator(), five.view(), none.view()).is_err());
+    let bad = ndarray::Array3::from_elem((1, 2, 5), f64::NAN);
+    assert!(SnodeExpert::new(oscillator(), five.view(), bad.view()).is_err());
+    let good = ndarray::Array3::ones((1, 2, 5));
+    assert!(SnodeExpert::new(oscillator(), times().view(), good.view()).is_err(), "times of another number");
     assert!(stack_trajectories(&[Array2::zeros((2, 3)), Array2::zeros((2, 4))]).is_err());
 
     for expert in [&given() as &dyn Expert, &identified(Observed::Derivatives, 5)] {
@@ -335,4 +339,19 @@ fn terms_and_options_are_written_as_a_configuration_has_them() {
         serde_json::from_str(r#"{"observed":"states","pou":{"bump":"exponential","solve":{"ridge":0.1}}}"#).unwrap();
     assert_eq!(options.pou.solve, crate::Solve::Ridge(0.1));
     assert!(serde_json::from_str::<OdeOptions>(r#"{"refinement":3}"#).is_err());
+}
+
+#[test]
+fn both_kinds_of_expert_solve_their_equations_again() {
+    let known = trajectories();
+    for label in [0, 7] {
+        let mut theta = truth(label).to_vec();
+        let own = identified(Observed::Derivatives, 0).solution(ArrayView1::from(&theta)).unwrap();
+        theta.push(label as f64);
+        let given = given().solution(ArrayView1::from(&theta)).unwrap();
+        for solution in [own, given] {
+            assert!((&solution - &known[label]).iter().all(|error| error.abs() < 1e-12));
+        }
+    }
+    assert!(given().solution(array![-0.1, 1.0, -2.0, -0.1, 99.0].view()).is_none(), "no such trajectory");
 }

@@ -156,7 +156,9 @@ impl ModalityConfig {
                 "modality {name:?}: a line needs at least 2 points and a noise variance of at least 0"
             ));
         }
-        if matches!(&self.expert, Some(ExpertConfig::Snode { .. })) && !matches!(self.source, SourceConfig::Oscillator(_)) {
+        if matches!(&self.expert, Some(ExpertConfig::Snode { .. }))
+            && !matches!(self.source, SourceConfig::Oscillator(_))
+        {
             return Err(format!(
                 "modality {name:?}: the expert \"snode\" needs trajectories, which only the source \"oscillator\" knows; use \"ode\", which finds its own"
             ));
