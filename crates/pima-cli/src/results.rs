@@ -42,12 +42,14 @@ pub(crate) fn expert_summaries(
 ) -> BTreeMap<String, ExpertSummary> {
     let weights = model.prior().weights();
     let summary = |expert: &IdentifiedExpert| {
-        let clusters = expert.theta.outer_iter().zip(expert.standard_errors.outer_iter()).enumerate();
-        let clusters = clusters.map(|(cluster, (values, errors))| ExpertCluster {
+        let clusters =
+            expert.theta.outer_iter().zip(expert.standard_errors.outer_iter()).zip(expert.bounds.outer_iter());
+        let clusters = clusters.enumerate().map(|(cluster, ((values, errors), bounds))| ExpertCluster {
             cluster,
             weight: weights[cluster],
             values: values.to_vec(),
             standard_errors: errors.to_vec(),
+            bounds: bounds.to_vec(),
             label: assignment.and_then(|labels| *labels.get(cluster)?),
         });
         ExpertSummary {
@@ -205,8 +207,14 @@ mod tests {
         };
         let train =
             SplitSummary { n: 700, elbo: Some(-12.0), rmse: [("line".to_owned(), 0.1)].into(), ..Default::default() };
-        let cluster =
-            ExpertCluster { cluster: 0, weight: 1.0, values: vec![3.0], standard_errors: vec![0.0123], label: None };
+        let cluster = ExpertCluster {
+            cluster: 0,
+            weight: 1.0,
+            values: vec![3.0],
+            standard_errors: vec![0.0123],
+            bounds: vec![0.01],
+            label: None,
+        };
         let expert =
             ExpertSummary { parameters: vec!["slope".into()], units: vec!["m/s".into()], clusters: vec![cluster] };
         let splits = Splits { train: Some(train), validation: None, test: Some(test) };

@@ -159,6 +159,10 @@ pub struct ExpertCluster {
     /// Standard errors (P), in the parameters' units; NaN where a parameter is not identified.
     #[serde(default, deserialize_with = "numbers::list")]
     pub standard_errors: Vec<f64>,
+    /// Cramer-Rao bounds (P) of the parameters, in their units: the least standard error that the data allow, were their noise Gaussian. NaN where there is
+    /// none.
+    #[serde(default, deserialize_with = "numbers::list")]
+    pub bounds: Vec<f64>,
     /// Label assigned to the cluster, when the data has labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<usize>,

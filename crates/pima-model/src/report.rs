@@ -5,6 +5,7 @@ use crate::model::{Head, Model};
 use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, Axis};
 use pima_core::CurveSums;
 use pima_data::{Batch, Batches, Dataset};
+use pima_experts::cramer_rao_bound;
 
 /// Rows gathered together.
 const ROWS: usize = 512;
@@ -25,6 +26,9 @@ pub struct IdentifiedExpert {
     /// Their standard errors (N,P), physical units. NaN where the samples cannot tell: a cluster without two samples of its own, or one whose samples
     /// do not determine every parameter.
     pub standard_errors: Array2<f64>,
+    /// The Cramer-Rao bounds (N,P), physical units: the least standard errors that as many samples with Gaussian noise allow, the noise of each coordinate
+    /// being what the samples leave over around their clusters' curves. NaN where there is none.
+    pub bounds: Array2<f64>,
 }
 
 impl Model {
@@ -51,13 +55,14 @@ impl Model {
             let Head::Expert(expert) = &modality.head else { continue };
             let (names, units) = (expert.expert.parameter_names(), expert.expert.parameter_units());
             let theta = expert.theta().to_owned();
-            let standard_errors = self.standard_errors(m, &batches, rows, responsibilities)?;
+            let (standard_errors, bounds) = self.standard_errors(m, &batches, rows, responsibilities)?;
             identified.push(IdentifiedExpert {
                 modality: modality.name.clone(),
                 parameters: names.to_vec(),
                 units: (0..names.len()).map(|p| units.get(p).cloned().unwrap_or_default()).collect(),
                 theta,
                 standard_errors,
+                bounds,
             });
         }
         Ok(identified)
@@ -114,14 +119,17 @@ impl Model {
         Ok(means.collect())
     }
 
+    /// Standard errors and Cramer-Rao bounds, (N,P) each.
     fn standard_errors(
         &self,
         m: usize,
         batches: &Batches<'_>,
         rows: &[usize],
         responsibilities: ArrayView2<'_, f64>,
-    ) -> Result<Array2<f64>> {
-        let Head::Expert(decoder) = &self.modalities[m].head else { return Ok(Array2::zeros((0, 0))) };
+    ) -> Result<(Array2<f64>, Array2<f64>)> {
+        let Head::Expert(decoder) = &self.modalities[m].head else {
+            return Ok((Array2::zeros((0, 0)), Array2::zeros((0, 0))));
+        };
         let (expert, normalisation) = (&decoder.expert, &self.normalisations[m]);
         let (n_clusters, d, p) = (self.prior.n_clusters(), expert.n_outputs(), expert.n_parameters());
         let mut sums = CurveSums::new(n_clusters, d);
@@ -143,6 +151,7 @@ impl Model {
             column /= normalisation.scale(j);
         }
         let mut scores = vec![Scores::new(p); n_clusters];
+        let (mut squares, mut total) = (Array1::<f64>::zeros(d), 0.0);
         for (rows, g) in chunks(rows, responsibilities) {
             batches.gather(rows, &mut batch)?;
             for ((b, c), &g) in g
@@ -152,16 +161,31 @@ impl Model {
                 let residual = Array1::from_iter(
                     batch.values(m).row(b).iter().zip(prediction.row(c)).map(|(&x, &e)| f64::from(x) - e),
                 );
+                squares.zip_mut_with(&residual, |sum, r| *sum += g * r * r);
+                total += g;
                 scores[c].add(g, jacobian.index_axis(Axis(0), c).t().dot(&residual).view());
             }
         }
         let mut errors = Array2::from_elem((n_clusters, p), f64::NAN);
+        let mut bounds = errors.clone();
+        // Physical: 1 / variance of the noise of each coordinate; none where nothing is left over, as in data without noise.
+        let precision: Array1<f64> = squares
+            .iter()
+            .enumerate()
+            .map(|(j, square)| if *square > 0.0 { total / (square * normalisation.scale(j).powi(2)) } else { 0.0 })
+            .collect();
+        for (c, fit) in fits.iter().enumerate().filter_map(|(c, fit)| Some((c, fit.as_ref()?))) {
+            let weight = &sums.count().row(c) * &precision;
+            if let Ok(bound) = cramer_rao_bound(expert.as_ref(), fit.theta.view(), weight.view(), 1.0) {
+                bounds.row_mut(c).assign(&bound);
+            }
+        }
         for (c, fit) in fits.iter().enumerate() {
             if let Some(factor) = fit.as_ref().and_then(|fit| fit.covariance_factor.as_ref()) {
                 errors.row_mut(c).assign(&scores[c].standard_errors(factor.view()));
             }
         }
-        Ok(errors)
+        Ok((errors, bounds))
     }
 }
 

@@ -84,6 +84,10 @@ pub(super) struct Parameter {
     pub(super) identified: Statistics,
     /// As the run itself reports it; for one run only.
     pub(super) standard_error: Option<f64>,
+    /// The Cramer-Rao bound of one run's data, mean over runs.
+    pub(super) bound: Option<f64>,
+    /// The largest error of any run in units of its bound.
+    pub(super) worst: Option<f64>,
 }
 
 /// Reads every experiment's results.
@@ -185,7 +189,14 @@ fn row_results(row: &Row, runs: Vec<Run>, quantities: &[Quantity]) -> RowResults
 }
 
 /// The values of one parameter, by `(is a cluster, number)`.
-type Values = BTreeMap<(bool, usize), Vec<(f64, Option<f64>)>>;
+type Values = BTreeMap<(bool, usize), Vec<Found>>;
+
+/// A value with its standard error and its Cramer-Rao bound.
+struct Found {
+    value: f64,
+    error: Option<f64>,
+    bound: Option<f64>,
+}
 
 fn parameters(row: &Row, summaries: &[&Summary]) -> Vec<Parameter> {
     let experts = summaries.iter().map(|summary| summary.experts()).collect::<Vec<_>>();
@@ -200,20 +211,29 @@ fn parameters(row: &Row, summaries: &[&Summary]) -> Vec<Parameter> {
             }
             let known = row.experts.iter().find(|known| known.modality == *modality && known.parameter == *parameter);
             for ((is_cluster, number), values) in values {
-                let plain = values.iter().map(|(value, _)| *value).collect::<Vec<_>>();
+                let plain = values.iter().map(|found| found.value).collect::<Vec<_>>();
                 let Some(identified) = Statistics::of(&plain) else { continue };
                 let given = |list: fn(&super::table::ExpertTruth) -> &Vec<f64>| {
                     known.filter(|_| !is_cluster).and_then(|known| list(known).get(number).copied())
                 };
+                let truth = given(|known| &known.truth);
+                let bounds = values.iter().filter_map(|found| found.bound).collect::<Vec<_>>();
+                let bound = Statistics::of(&bounds).map(|bounds| bounds.mean);
+                let worst = truth.and_then(|truth| {
+                    let errors = values.iter().filter_map(|found| Some((found.value - truth).abs() / found.bound?));
+                    errors.max_by(f64::total_cmp)
+                });
                 rows.push(Parameter {
                     modality: modality.clone(),
                     parameter: parameter.clone(),
                     unit: expert.units.get(index).cloned().unwrap_or_default(),
                     of: format!("{} {number}", if is_cluster { "cluster" } else { "label" }),
-                    truth: given(|known| &known.truth),
+                    truth,
                     paper: given(|known| &known.paper),
                     identified,
-                    standard_error: values[0].1.filter(|_| values.len() == 1),
+                    standard_error: values[0].error.filter(|_| values.len() == 1),
+                    bound,
+                    worst,
                 });
             }
         }
@@ -225,10 +245,11 @@ fn parameters(row: &Row, summaries: &[&Summary]) -> Vec<Parameter> {
 fn collect(run: &Expert, parameter: usize, first: bool, values: &mut Values) {
     for cluster in &run.clusters {
         let Some(&value) = cluster.values.get(parameter) else { continue };
-        let error = cluster.standard_errors.get(parameter).copied().flatten();
+        let of = |list: &[Option<f64>]| list.get(parameter).copied().flatten();
+        let found = Found { value, error: of(&cluster.standard_errors), bound: of(&cluster.bounds) };
         match cluster.label {
-            Some(label) => values.entry((false, label)).or_default().push((value, error)),
-            None if first => values.entry((true, cluster.cluster)).or_default().push((value, error)),
+            Some(label) => values.entry((false, label)).or_default().push(found),
+            None if first => values.entry((true, cluster.cluster)).or_default().push(found),
             None => {}
         }
     }

@@ -251,7 +251,9 @@ fn experts(parameters: &[Parameter]) -> String {
             line("identified", &|p| Some(p.identified.mean)),
             line("standard deviation over seeds", &|p| p.identified.sd),
             line("standard error", &|p| p.standard_error),
+            line("Cramer-Rao bound", &|p| p.bound),
             line("error", &|p| p.truth.map(|truth| p.identified.mean - truth)),
+            line("largest error of a run / bound", &|p| p.worst),
         ];
         table(&header, &lines.into_iter().flatten().collect::<Vec<_>>())
     });

@@ -28,6 +28,8 @@ pub(super) struct ExpertCluster {
     pub(super) values: Vec<f64>,
     #[serde(default)]
     pub(super) standard_errors: Vec<Option<f64>>,
+    #[serde(default)]
+    pub(super) bounds: Vec<Option<f64>>,
     /// That the cluster was assigned to; absent where the data have none.
     pub(super) label: Option<usize>,
 }
