@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use pima_model::Recipe;
+use pima_model::{Engine, Recipe};
 use pima_nets::DeviceChoice;
 
 const EXAMPLES: &str = "\
@@ -27,6 +27,16 @@ Exit codes: 0 done, 1 training failed, 2 the input cannot be used, 130 interrupt
 const EVALUATE_EXAMPLES: &str = "\
 Example:
   pima evaluate runs/lines --split test";
+
+const INFER_EXAMPLES: &str = "\
+Examples:
+  pima infer runs/lines --given images.npz --out preds.npz
+  pima infer runs/lines --given lines.npz --predict image --samples 16 --out images.npz
+  pima infer runs/lines --given images.npz --engine bayes --intervals 0.5,0.9 --out preds.npz
+
+The file given holds an array for each modality that is known, named as in the run's configuration, a row per sample, in the units of the training data:
+numpy.savez('images.npz', image=x) with x of shape (samples, channels, height, width); curves are (samples, channels, length) or (samples, length).
+What is written: cluster, responsibilities, latent_mean, latent_var, and for each predicted modality its _mean, _var, the ends of intervals and draws.";
 
 const DATA_EXAMPLES: &str = "\
 Examples:
@@ -57,6 +67,8 @@ pub(crate) enum Command {
     Train(TrainArgs),
     /// Print how well the model of a run does.
     Evaluate(EvaluateArgs),
+    /// From some modalities of new samples to their clusters and their other modalities, with uncertainty.
+    Infer(InferArgs),
     /// Draw the figures of a run again.
     Plot(PlotArgs),
     /// Write a generated data set as an .npz file.
@@ -126,6 +138,48 @@ pub(crate) enum Part {
     Validation,
     /// The samples it has not seen.
     Test,
+}
+
+/// `pima infer`.
+#[derive(Debug, Args)]
+#[command(after_help = INFER_EXAMPLES)]
+pub(crate) struct InferArgs {
+    /// Directory of the run.
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+    /// What is known of the samples: the modalities in this file.
+    #[arg(long, value_name = "FILE.npz")]
+    pub(crate) given: PathBuf,
+    /// Modalities to predict [default: all that are not given].
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) predict: Option<Vec<String>>,
+    /// dropout encodes what is given; bayes weighs the clusters by Bayes' rule (Walker et al. 2023, sections 3.2 and 3.1).
+    #[arg(long, value_name = "ENGINE", default_value = "dropout", value_parser = one_of::<Engine>(&["dropout", "bayes"]))]
+    pub(crate) engine: Engine,
+    /// Draws of the latent point per sample.
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    pub(crate) samples: usize,
+    /// Levels of predictive intervals to write, such as 0.5,0.9.
+    #[arg(long, value_name = "LEVELS", value_delimiter = ',')]
+    pub(crate) intervals: Vec<f64>,
+    /// Draws of each predicted modality to write per sample.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) draws: usize,
+    /// Seed of all draws.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Leave out rows with values that are not finite or without any modality, and list them, instead of refusing the file.
+    #[arg(long)]
+    pub(crate) skip_bad_rows: bool,
+    /// Where the networks run; auto is CUDA where there is a GPU, else the processor.
+    #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = one_of::<DeviceChoice>(&["cpu", "cuda", "auto"]))]
+    pub(crate) device: DeviceChoice,
+    /// The file to write.
+    #[arg(long, value_name = "FILE.npz")]
+    pub(crate) out: PathBuf,
+    /// Replace the file if it is there.
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 /// `pima plot`.

@@ -10,6 +10,8 @@ mod commands;
 mod failure;
 // Ctrl-C.
 mod interrupt;
+// Results that need not fit into memory.
+mod npz_stream;
 // The dataset of an experiment.
 mod prepare;
 // What is shown while training goes.

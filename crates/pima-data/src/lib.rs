@@ -39,7 +39,7 @@ pub use manufactured::{LineOptions, SlopeLaw, manufacture_lines};
 pub use mnist::{MNIST_FILES, find_mnist, load_mnist};
 pub use modality::{MeasurementAxis, ModalityData, ModalityDescription};
 pub use normalise::{Normalisation, NormalisationMethod};
-pub use npz::{read_npz, write_npz};
+pub use npz::{SkippedRow, read_npz, read_npz_skipping, write_npz};
 pub use oscillator::{
     Measured, OscillatorOptions, OscillatorTrajectories, ParameterLaw, manufacture_oscillators, oscillator_trajectories,
 };

@@ -137,34 +137,100 @@ fn write_arrays(dataset: &Dataset, mut npz: NpzWriter<BufWriter<File>>) -> Resul
 /// [`Error::Io`] if the file cannot be opened, [`Error::Npz`] naming the array that cannot be read, and whatever
 /// [`ModalityData`], [`Labels`] and [`Dataset`] refuse.
 pub fn read_npz(path: &Path) -> Result<Dataset> {
-    let file = File::open(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
-    let npz = NpzReader::new(BufReader::new(file));
-    let npz = npz.map_err(|error| npz_error(path, format!("not an npz file: {}", one_line(&error))))?;
-    let mut archive = Archive { npz, path };
-    let names = archive.names()?;
-    let has = |name: &str| names.iter().any(|known| known == name);
-    let meta = if has(META) { archive.meta()? } else { Meta::default() };
+    let Contents { name, modalities, labels, held_out } = Contents::read(path, &mut None)?;
+    let dataset = Dataset::new(name, modalities, labels)?;
+    if let Some(held_out) = held_out { dataset.with_held_out(held_out) } else { Ok(dataset) }
+}
 
-    let known = meta.modalities.iter().map(|about| about.name.as_str()).filter(|name| has(name));
-    let mut order: Vec<&str> = known.collect();
-    for name in &names {
-        if !is_reserved(name) && !order.contains(&name.as_str()) {
-            order.push(name);
+/// A row that was left out, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SkippedRow {
+    /// Its number in the file, from 0.
+    pub row: usize,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+/// Reads as [`read_npz`] does, but leaves out rows with values that are not finite and rows that lack every modality, instead of refusing the file. Returns
+/// the dataset, the number in the file of each of its rows, and what was left out.
+///
+/// # Errors
+/// As [`read_npz`], and [`Error::Empty`] when no row is left.
+pub fn read_npz_skipping(path: &Path) -> Result<(Dataset, Vec<usize>, Vec<SkippedRow>)> {
+    let mut bad = Some(Vec::new());
+    let Contents { name, modalities, labels, held_out } = Contents::read(path, &mut bad)?;
+    let mut bad: Vec<SkippedRow> = bad.unwrap_or_default();
+    let n_rows = modalities.first().map_or(0, ModalityData::n_samples);
+    if let Some(other) = modalities.iter().find(|modality| modality.n_samples() != n_rows) {
+        let what = format!("rows of modality '{}'", other.name());
+        return Err(Error::Length { what, expected: n_rows, got: other.n_samples() });
+    }
+    for row in (0..n_rows).filter(|&row| !modalities.iter().any(|modality| modality.is_present(row))) {
+        bad.push(SkippedRow { row, problem: "has no modality".to_owned() });
+    }
+    bad.sort_by_key(|skipped| skipped.row);
+    bad.dedup_by_key(|skipped| skipped.row);
+    let kept: Vec<usize> =
+        (0..n_rows).filter(|row| bad.binary_search_by_key(row, |skipped| skipped.row).is_err()).collect();
+    if kept.is_empty() {
+        return Err(Error::Empty { dataset: name, what: "rows without a fault" });
+    }
+    let modalities = modalities.iter().map(|modality| modality.select(&kept)).collect();
+    let labels = match labels {
+        Some(labels) => {
+            let values = kept.iter().filter_map(|&row| labels.values().get(row).copied()).collect();
+            Some(Labels::named(values, labels.names().to_vec())?)
         }
+        None => None,
+    };
+    let dataset = Dataset::new(name, modalities, labels)?;
+    let dataset = match held_out {
+        Some(held_out) => dataset.with_held_out(kept.iter().filter_map(|&row| held_out.get(row).copied()).collect())?,
+        None => dataset,
+    };
+    Ok((dataset, kept, bad))
+}
+
+/// What an archive holds, before it is known to fit together.
+struct Contents {
+    name: String,
+    modalities: Vec<ModalityData>,
+    labels: Option<Labels>,
+    held_out: Option<Vec<bool>>,
+}
+
+impl Contents {
+    /// Where `bad` is a list, rows with values that are not finite go onto it and count as missing; otherwise they are an error.
+    fn read(path: &Path, bad: &mut Option<Vec<SkippedRow>>) -> Result<Self> {
+        let file = File::open(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+        let npz = NpzReader::new(BufReader::new(file));
+        let npz = npz.map_err(|error| npz_error(path, format!("not an npz file: {}", one_line(&error))))?;
+        let mut archive = Archive { npz, path };
+        let names = archive.names()?;
+        let has = |name: &str| names.iter().any(|known| known == name);
+        let meta = if has(META) { archive.meta()? } else { Meta::default() };
+
+        let known = meta.modalities.iter().map(|about| about.name.as_str()).filter(|name| has(name));
+        let mut order: Vec<&str> = known.collect();
+        for name in &names {
+            if !is_reserved(name) && !order.contains(&name.as_str()) {
+                order.push(name);
+            }
+        }
+        let mut modalities = Vec::with_capacity(order.len());
+        for name in order {
+            let about = meta.modalities.iter().find(|about| about.name == name).cloned().unwrap_or_default();
+            let axis = format!("{AXIS}{name}");
+            let axis = if has(&axis) { Some(archive.axis(&axis)?) } else { None };
+            let present = format!("{PRESENT}{name}");
+            let present = if has(&present) { Some(archive.vector::<bool>(&present)?) } else { None };
+            modalities.push(archive.modality(name, about, axis, present, bad)?);
+        }
+        let labels = if has(LABEL) { Some(archive.labels(meta.label_names)?) } else { None };
+        let held_out = if has(HELD_OUT) { Some(archive.vector(HELD_OUT)?) } else { None };
+        let stem = || path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Self { name: meta.name.unwrap_or_else(stem), modalities, labels, held_out })
     }
-    let mut modalities = Vec::with_capacity(order.len());
-    for name in order {
-        let about = meta.modalities.iter().find(|about| about.name == name).cloned().unwrap_or_default();
-        let axis = format!("{AXIS}{name}");
-        let axis = if has(&axis) { Some(archive.axis(&axis)?) } else { None };
-        let present = format!("{PRESENT}{name}");
-        let present = if has(&present) { Some(archive.vector::<bool>(&present)?) } else { None };
-        modalities.push(archive.modality(name, about, axis, present)?);
-    }
-    let labels = if has(LABEL) { Some(archive.labels(meta.label_names)?) } else { None };
-    let stem = || path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let dataset = Dataset::new(meta.name.unwrap_or_else(stem), modalities, labels)?;
-    if has(HELD_OUT) { dataset.with_held_out(archive.vector(HELD_OUT)?) } else { Ok(dataset) }
 }
 
 struct Archive<'a> {
@@ -189,7 +255,8 @@ impl Archive<'_> {
         name: &str,
         about: MetaModality,
         axis: Option<Vec<f64>>,
-        present: Option<Vec<bool>>,
+        mut present: Option<Vec<bool>>,
+        bad: &mut Option<Vec<SkippedRow>>,
     ) -> Result<ModalityData> {
         let values = self.numbers(name)?;
         let shape = match (values.shape(), &axis) {
@@ -209,6 +276,22 @@ impl Archive<'_> {
         let values = values
             .into_shape_with_order((n_rows, shape.size()))
             .map_err(|error| npz_error(self.path, format!("array '{name}': {}", one_line(&error))))?;
+        if let Some(bad) = bad {
+            let there = |present: &Option<Vec<bool>>, row: usize| {
+                present.as_ref().is_none_or(|present| present.get(row).copied().unwrap_or(true))
+            };
+            for (row, values) in
+                values.outer_iter().enumerate().filter(|(row, _)| there(&present, *row)).collect::<Vec<_>>()
+            {
+                if let Some(column) = values.iter().position(|value| !value.is_finite()) {
+                    let problem = format!("modality '{name}', column {column}: {}", values[column]);
+                    bad.push(SkippedRow { row, problem });
+                    if let Some(present) = present.get_or_insert_with(|| vec![true; n_rows]).get_mut(row) {
+                        *present = false;
+                    }
+                }
+            }
+        }
         let modality = match present {
             Some(present) => ModalityData::with_missing(name, shape, values, present)?,
             None => ModalityData::new(name, shape, values)?,

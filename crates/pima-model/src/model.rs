@@ -133,6 +133,19 @@ impl Model {
         self.parameters.count()
     }
 
+    /// Shape of one sample of modality `m`.
+    ///
+    /// # Panics
+    /// If there is no such modality.
+    pub fn modality_shape(&self, m: usize) -> ModalityShape {
+        self.modalities[m].shape
+    }
+
+    /// Normalisations of the modalities, in order, as fitted on the training data.
+    pub fn normalisations(&self) -> &[Normalisation] {
+        &self.normalisations
+    }
+
     /// Names of the modalities, in order.
     pub fn modality_names(&self) -> impl Iterator<Item = &str> {
         self.modalities.iter().map(|m| m.name.as_str())

@@ -2,6 +2,7 @@
 
 mod data;
 mod evaluate;
+mod infer;
 mod plot;
 mod train;
 
@@ -18,6 +19,7 @@ pub(crate) fn run(command: Command, interrupt: &Interrupt) -> Outcome {
     match command {
         Command::Train(args) => train::run(&args, interrupt),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Infer(args) => infer::run(&args),
         Command::Plot(args) => plot::run(&args),
         Command::Data(args) => data::run(&args),
     }

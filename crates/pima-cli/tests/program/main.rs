@@ -6,6 +6,7 @@ mod bad_input;
 mod commands;
 // The program and its experiments.
 mod harness;
+mod infer;
 // Runs that are cut short and go on.
 mod resume;
 // A run from beginning to end.
