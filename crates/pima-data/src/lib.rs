@@ -24,13 +24,16 @@ mod normalise;
 mod npz;
 /// Seeded generators and shuffles.
 mod rng;
+/// Lattice dynamics of silicon.
+#[cfg(feature = "silicon")]
+pub mod silicon;
 /// Training, validation and test rows.
 mod split;
 
 pub use batch::{Batch, Batches};
 pub use dataset::Dataset;
 pub use digits::{DigitStyle, DigitsOptions, procedural_digits};
-pub use error::{Error, IdxProblem, Result};
+pub use error::{Error, IdxProblem, Place, Result};
 pub use idx::{IdxImages, read_idx_images, read_idx_labels};
 pub use labels::Labels;
 pub use manufactured::{LineOptions, SlopeLaw, manufacture_lines};
