@@ -27,6 +27,8 @@ mod rng;
 /// Lattice dynamics of silicon.
 #[cfg(feature = "silicon")]
 pub mod silicon;
+/// Spectra and stresses from a user's files.
+mod spectra;
 /// Training, validation and test rows.
 mod split;
 
@@ -42,4 +44,5 @@ pub use modality::{MeasurementAxis, ModalityData};
 pub use normalise::{Normalisation, NormalisationMethod};
 pub use npz::{read_npz, write_npz};
 pub use rng::shuffle;
+pub use spectra::{SpectraFiles, load_spectra};
 pub use split::{Split, SplitFractions};

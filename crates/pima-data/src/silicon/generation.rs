@@ -10,6 +10,7 @@ use pima_core::ModalityShape;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::lapack::OneThread;
 use super::partial::Partial;
 use super::potential::StillingerWeber;
 use super::process::Process;
@@ -100,7 +101,9 @@ pub fn generate_file(
 /// | `draws` | how often the structure was drawn: those that do not come to rest or are unstable are drawn again | |
 ///
 /// With `resume`, partial results are taken from that file if it is there, and saved to it, whole or not at all, every
-/// few seconds and when `progress` says to break.
+/// few seconds and when `progress` says to break. `progress` is called from the calling thread.
+///
+/// OpenBLAS is held to one thread meanwhile, for the whole process: structures are what is shared out.
 ///
 /// # Errors
 /// [`Error::Recipe`] for a recipe that cannot be followed, [`Error::Empty`] if no structure is asked for,
@@ -114,6 +117,7 @@ pub fn generate(
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Dataset> {
     recipe.check()?;
+    let _one_thread = OneThread::hold();
     let mut partial = match resume {
         Some(path) => Partial::load(path, recipe, seed)?,
         None => Partial::new(recipe, seed),
@@ -130,7 +134,8 @@ pub fn generate(
         }
         let first = partial.len();
         let last = n_structures.min(first + BATCH * rayon::current_num_threads());
-        let made: Vec<_> = (first..last).into_par_iter().map(|at| make(recipe, &generators, at)).collect::<Result<_>>()?;
+        let made: Vec<_> =
+            (first..last).into_par_iter().map(|at| make(recipe, &generators, at)).collect::<Result<_>>()?;
         for (record, spectrum) in made {
             partial.push(record, &spectrum);
         }
@@ -149,6 +154,15 @@ pub fn generate(
 
 /// One structure and its spectrum.
 fn make(recipe: &Recipe, generators: &RowGenerators, index: usize) -> Result<(Record, Vec<f64>)> {
+    make_with(recipe, generators, index, &RelaxationOptions::default())
+}
+
+fn make_with(
+    recipe: &Recipe,
+    generators: &RowGenerators,
+    index: usize,
+    relaxation: &RelaxationOptions,
+) -> Result<(Record, Vec<f64>)> {
     let silicon = StillingerWeber::default();
     let mut rng = generators.row(index);
     let class = recipe.draw_class(&mut rng);
@@ -156,7 +170,7 @@ fn make(recipe: &Recipe, generators: &RowGenerators, index: usize) -> Result<(Re
     for draws in 1..=MAX_DRAWS {
         let process = Process::draw(&recipe.classes[class], &mut rng);
         let start = process.apply(recipe, &mut rng)?;
-        let rest = match silicon.relax(&start, &RelaxationOptions::default()) {
+        let rest = match silicon.relax(&start, relaxation) {
             Ok(rest) => rest,
             Err(error @ Error::Relaxation { .. }) => {
                 reason = error.to_string();
@@ -188,11 +202,15 @@ fn make(recipe: &Recipe, generators: &RowGenerators, index: usize) -> Result<(Re
 
 fn dataset(recipe: &Recipe, records: &[Record], spectra: Vec<f32>) -> Result<Dataset> {
     const NAME: &str = "silicon lattice dynamics (generated)";
+    if records.is_empty() {
+        return Err(Error::Empty { dataset: NAME.to_owned(), what: "structures" });
+    }
     let length = recipe.density.points;
+    let n_values = spectra.len();
     let spectra = Array2::from_shape_vec((records.len(), length), spectra).map_err(|_| Error::Length {
         what: "values of all spectra".to_owned(),
         expected: records.len() * length,
-        got: 0,
+        got: n_values,
     })?;
     let points = recipe.density.frequencies();
     let axis = MeasurementAxis { name: "frequency".to_owned(), units: "THz".to_owned(), points };
@@ -200,18 +218,17 @@ fn dataset(recipe: &Recipe, records: &[Record], spectra: Vec<f32>) -> Result<Dat
     let mut modalities = vec![spectrum.with_axis(axis)?.with_units("1/THz")];
     let mut add = |name: &str, units: &str, values: &dyn Fn(&Record) -> Vec<f64>| -> Result<()> {
         let flat: Vec<f32> = records.iter().flat_map(values).map(|x| x as f32).collect();
-        let length = flat.len() / records.len().max(1);
+        let length = flat.len() / records.len();
         let table = Array2::from_shape_vec((records.len(), length), flat).expect("as many values for every record");
         let modality = ModalityData::new(name, ModalityShape::Vector { length }, table)?;
         modalities.push(modality.with_units(units));
         Ok(())
     };
-    if records.is_empty() {
-        return Err(Error::Empty { dataset: NAME.to_owned(), what: "structures" });
-    }
-    let disorder = |record: &Record, kind| if record.process.disorder == kind { record.process.disorder_amount } else { 0.0 };
-    let strain =
-        |record: &Record, kind| if record.process.deformation == kind { record.process.deformation_amount } else { 0.0 };
+    let disorder =
+        |record: &Record, kind| if record.process.disorder == kind { record.process.disorder_amount } else { 0.0 };
+    let strain = |record: &Record, kind| {
+        if record.process.deformation == kind { record.process.deformation_amount } else { 0.0 }
+    };
     add("stress", "GPa", &|r| vec![r.stress[..3].iter().sum::<f64>() / 3.0])?;
     add("stress_tensor", "GPa", &|r| r.stress.to_vec())?;
     add("vacancies", "", &|r| vec![disorder(r, Disorder::Vacancies)])?;
@@ -227,3 +244,7 @@ fn dataset(recipe: &Recipe, records: &[Record], spectra: Vec<f32>) -> Result<Dat
     let labels = Labels::named(records.iter().map(|record| record.class).collect(), names)?;
     Dataset::new(NAME, modalities, Some(labels))
 }
+
+#[cfg(test)]
+#[path = "generation_tests.rs"]
+mod tests;

@@ -23,6 +23,7 @@
 mod density;
 mod force_constants;
 mod generation;
+mod lapack;
 mod neighbours;
 mod partial;
 mod potential;

@@ -47,7 +47,8 @@ impl Partial {
             Err(source) => return Err(Error::Io { path: path.to_owned(), source }),
         };
         let refuse = |problem: String| Error::PartialResults { path: path.to_owned(), problem };
-        let damaged = |error: &dyn std::error::Error| refuse(format!("damaged ({})", error.to_string().replace('\n', " ")));
+        let damaged =
+            |error: &dyn std::error::Error| refuse(format!("damaged ({})", error.to_string().replace('\n', " ")));
         let mut npz = NpzReader::new(BufReader::new(file)).map_err(|error| damaged(&error))?;
         let json: Array1<u8> = npz.by_name(ABOUT).map_err(|error| damaged(&error))?;
         let about: About = serde_json::from_slice(&json.to_vec()).map_err(|error| damaged(&error))?;

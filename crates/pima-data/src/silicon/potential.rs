@@ -105,9 +105,8 @@ pub(super) struct Angle {
 impl Angle {
     pub(super) fn between(one: &Bond, two: &Bond) -> Self {
         let cosine = dot(&one.unit, &two.unit);
-        let gradient = |of: &Bond, other: &Bond| {
-            std::array::from_fn(|k| (other.unit[k] - cosine * of.unit[k]) / of.length)
-        };
+        let gradient =
+            |of: &Bond, other: &Bond| std::array::from_fn(|k| (other.unit[k] - cosine * of.unit[k]) / of.length);
         Self { cosine, gradient: [gradient(one, two), gradient(two, one)] }
     }
 }

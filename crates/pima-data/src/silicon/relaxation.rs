@@ -80,8 +80,7 @@ const MEMORY: usize = 12;
 impl<'a> Descent<'a> {
     fn new(potential: &'a StillingerWeber, start: &Structure, energy: f64, force: f64) -> Self {
         let neighbours = Neighbours::find(start, potential.cutoff(), SKIN);
-        let last =
-            Last { structure: start.clone(), neighbours, at: Vec::new(), cost: f64::NAN, gradient: Vec::new() };
+        let last = Last { structure: start.clone(), neighbours, at: Vec::new(), cost: f64::NAN, gradient: Vec::new() };
         Self { potential, energy, scale: force.recip(), last: RefCell::new(last) }
     }
 

@@ -163,7 +163,8 @@ mod tests {
             for from in structure.positions() {
                 let mut found = 0;
                 for to in structure.positions() {
-                    structure.images(&reciprocal, from, to, 0.5 * a, |_, vector| found += i32::from(vector != [0.0; 3]));
+                    structure
+                        .images(&reciprocal, from, to, 0.5 * a, |_, vector| found += i32::from(vector != [0.0; 3]));
                 }
                 assert_eq!(found, 4);
             }

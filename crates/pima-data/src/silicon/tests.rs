@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::lapack::OneThread;
 use super::*;
 
 /// 1 bar in GPa.
@@ -72,6 +73,7 @@ fn energy_forces_and_virial_are_those_of_lammps() {
 fn frequencies_are_those_of_lammps() {
     let relaxed = reference().si64_relaxed_gamma;
     let silicon = StillingerWeber::default();
+    let _one_thread = OneThread::hold();
     let constants = silicon.force_constants(&boxed(relaxed.edges, &relaxed.positions));
     let found = constants.vibrations_at([false; 3], silicon.mass).unwrap();
     assert_eq!((found.frequencies.len(), found.n_unstable), (189, 0));
@@ -155,6 +157,7 @@ fn a_wave_in_a_small_cell_is_a_standing_wave_of_a_large_one() {
             }
         }
     }
+    let _one_thread = OneThread::hold();
     let large = Structure::new(small.cell().map(|row| row.map(|x| 2.0 * x)), positions).unwrap();
     let few = silicon.force_constants(&small).vibrations(silicon.mass).unwrap();
     let many = silicon.force_constants(&large).vibrations_at([false; 3], silicon.mass).unwrap();
@@ -281,6 +284,7 @@ fn a_shaken_crystal_comes_back_to_rest() {
 fn compression_stiffens_the_optical_and_softens_the_transverse_acoustic_modes() {
     let silicon = StillingerWeber::default();
     let options = DensityOptions::default();
+    let _one_thread = OneThread::hold();
     let peak = |structure: &Structure, from: f64, to: f64| {
         let vibrations = silicon.force_constants(structure).vibrations(silicon.mass).unwrap();
         let density = options.density(&vibrations.frequencies);

@@ -57,8 +57,10 @@ impl ForceConstants {
     /// [`Error::Eigenvalues`] if LAPACK finds none.
     pub fn vibrations_at(&self, half: [bool; 3], mass: f64) -> Result<Vibrations> {
         let matrix = self.dynamical_matrix(half, mass);
-        let failed =
-            |error: ndarray_linalg::error::LinalgError| Error::Eigenvalues { size: 3 * self.n_atoms(), reason: error.to_string() };
+        let failed = |error: ndarray_linalg::error::LinalgError| Error::Eigenvalues {
+            size: 3 * self.n_atoms(),
+            reason: error.to_string(),
+        };
         let mut squares = matrix.eigvalsh(UPLO::Lower).map_err(failed)?.to_vec();
         if half == [false; 3] {
             squares.sort_unstable_by(|x, y| x.abs().total_cmp(&y.abs()));
