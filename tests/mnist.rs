@@ -34,7 +34,7 @@ fn a_short_training_on_mnist_clusters_the_digits() {
     config.data.max_test_samples = Some(1_000);
     config.training.epochs = 3;
     config.training.batch_size = 32;
-    let locations = DataLocations { datasets: Some(folder), fallback: PathBuf::new() };
+    let locations = DataLocations { datasets: Some(folder), ..DataLocations::default() };
     let (data, split) = load_data(&config, &locations, 0).unwrap();
     assert_eq!(data.name(), "MNIST");
     let options = TrainOptions { seed: 0, device: tch::Device::Cpu, checkpoints: None, resume: false, stop: None };

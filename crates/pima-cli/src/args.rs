@@ -42,6 +42,7 @@ const DATA_EXAMPLES: &str = "\
 Examples:
   pima data digits --out digits.npz --train 6000 --test 1000
   pima data mnist-line --out mnist-line.npz --datasets ~/mnist
+  pima data silicon --structures 772 --seed 0 --out vdos.npz
 
 In Python: numpy.load('digits.npz')['image'] is (samples, channels, height, width).";
 
@@ -210,6 +211,9 @@ pub(crate) struct DataArgs {
     /// Number of samples to test with [default: as many as MNIST has].
     #[arg(long, value_name = "N")]
     pub(crate) test: Option<usize>,
+    /// Number of silicon structures.
+    #[arg(long, value_name = "N", default_value_t = 772)]
+    pub(crate) structures: usize,
     /// Number of points of a line, evenly spaced on [0, 1].
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(crate) points: usize,
@@ -233,6 +237,8 @@ pub(crate) enum Kind {
     DigitsLine,
     /// MNIST's digits, each with a noisy line whose slope is the digit (Walker et al. 2023, section 4.1).
     MnistLine,
+    /// Silicon structures: spectra of their vibrations and stresses (after Walker et al. 2023, section 4.3). A stopped command goes on where it was.
+    Silicon,
 }
 
 /// Reads a command line.

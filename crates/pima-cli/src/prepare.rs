@@ -23,7 +23,21 @@ pub(crate) fn read_config(file: &Path, recipe: Option<Recipe>) -> Result<Experim
 /// Where to look for data: the folder that `--datasets` named, else that of the environment, else the checkout's.
 pub(crate) fn locations(option: Option<&Path>) -> DataLocations {
     let variable = || std::env::var_os(VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
-    DataLocations { datasets: option.map(Path::to_owned).or_else(variable), fallback: FALLBACK.into() }
+    DataLocations {
+        datasets: option.map(Path::to_owned).or_else(variable),
+        fallback: FALLBACK.into(),
+        generated: cache().map(|cache| cache.join("pima/generated")),
+        progress: Some(crate::progress::generation),
+    }
+}
+
+/// The user's cache directory, where the platform has one.
+fn cache() -> Option<PathBuf> {
+    let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    folder("XDG_CACHE_HOME").or_else(|| {
+        let below = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
+        folder("HOME").map(|home| home.join(below))
+    })
 }
 
 /// The samples of an experiment and their split; `option` is the folder that `--datasets` named.

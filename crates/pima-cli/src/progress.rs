@@ -37,6 +37,18 @@ pub(crate) struct Progress {
     since: Option<Instant>,
 }
 
+/// Shows how far generated data are: a line that is written over on a terminal, else one at each tenth.
+pub(crate) fn generation(done: usize, total: usize) {
+    use std::io::Write;
+    let mut out = std::io::stderr();
+    if out.is_terminal() {
+        let end = if done == total { "\n" } else { "" };
+        let _ = write!(out, "\rgenerating {done}/{total} structures{end}").and_then(|()| out.flush());
+    } else if done == 0 || done == total || (10 * done / total) != (10 * done.saturating_sub(1) / total) {
+        let _ = writeln!(out, "generating {done}/{total} structures");
+    }
+}
+
 impl Progress {
     /// Shows nothing yet.
     pub(crate) fn new(detail: Detail) -> Self {

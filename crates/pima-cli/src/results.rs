@@ -31,6 +31,8 @@ pub(crate) fn split_summary(evaluation: &Evaluation) -> SplitSummary {
         confusion,
         assignment: scores.map(|scores| scores.accuracy.assignment.clone()),
         rmse: evaluation.rmse.clone(),
+        rmse_normalised: evaluation.rmse_normalised.clone(),
+        rmse_from: BTreeMap::new(),
     }
 }
 

@@ -130,6 +130,12 @@ pub struct SplitSummary {
     /// Root mean square error by modality, in the modality's own units.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "numbers::map")]
     pub rmse: BTreeMap<String, f64>,
+    /// The same in normalised units: with min-max normalisation, a fraction of the training data's range.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rmse_normalised: BTreeMap<String, f64>,
+    /// Of the test split: errors of every modality predicted from another one alone, `rmse_from.<given>.<predicted>`, normalised units.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rmse_from: BTreeMap<String, BTreeMap<String, f64>>,
 }
 
 /// Parameters an expert decoder identified.

@@ -193,6 +193,95 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// What cannot be a structure of atoms.
+    #[error("not a structure of atoms: {problem}")]
+    Structure {
+        /// What is wrong.
+        problem: String,
+    },
+    /// Atoms that do not come to rest.
+    #[error("atoms not at rest after {n_steps} steps: a force of {force:.1e} eV/A is left, the limit is {limit:.1e}")]
+    Relaxation {
+        /// Steps taken.
+        n_steps: u64,
+        /// The largest component of a force that is left, eV/Angstrom.
+        force: f64,
+        /// The limit on the norm of all forces, eV/Angstrom.
+        limit: f64,
+    },
+    /// LAPACK found no eigenvalues.
+    #[error("no eigenvalues of a {size}x{size} dynamical matrix ({reason})")]
+    Eigenvalues {
+        /// Rows of the matrix.
+        size: usize,
+        /// What LAPACK said.
+        reason: String,
+    },
+    /// A recipe for a generated data set that cannot be followed.
+    #[error("recipe: {problem}")]
+    Recipe {
+        /// What is wrong, and where.
+        problem: String,
+    },
+    /// No structure that will do, however often it was drawn.
+    #[error("structure {index} of class '{class}': none of {attempts} draws will do, at last because: {reason}")]
+    Drawing {
+        /// The structure, from 0.
+        index: usize,
+        /// Its process class.
+        class: String,
+        /// How often it was drawn.
+        attempts: usize,
+        /// What was wrong with the last.
+        reason: String,
+    },
+    /// A file of partial results that cannot be taken up.
+    #[error("{path}: {problem}; remove it to begin anew", path = path.display())]
+    PartialResults {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Stopped because the caller wished so.
+    #[error("stopped after {done} of {total}")]
+    Stopped {
+        /// How many are done.
+        done: usize,
+        /// How many were asked for.
+        total: usize,
+    },
+    /// A table of numbers, or a place in it, that cannot be used.
+    #[error("{path}{place}: {problem}", path = path.display())]
+    Table {
+        /// The file.
+        path: PathBuf,
+        /// Where in it.
+        place: Place,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+/// A place in a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// No place in particular.
+    File,
+    /// A line of a text file, from 1, as editors count.
+    Line(u64),
+    /// A row of an array, from 0, as NumPy counts.
+    Row(usize),
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File => Ok(()),
+            Self::Line(line) => write!(f, ", line {line}"),
+            Self::Row(row) => write!(f, ", row {row}"),
+        }
+    }
 }
 
 /// What can be wrong in an IDX file.

@@ -26,13 +26,18 @@ mod npz;
 mod oscillator;
 /// Seeded generators and shuffles.
 mod rng;
+/// Lattice dynamics of silicon.
+#[cfg(feature = "silicon")]
+pub mod silicon;
+/// Spectra and stresses from a user's files.
+mod spectra;
 /// Training, validation and test rows.
 mod split;
 
 pub use batch::{Batch, Batches};
 pub use dataset::Dataset;
 pub use digits::{DigitStyle, DigitsOptions, procedural_digits};
-pub use error::{Error, IdxProblem, Result};
+pub use error::{Error, IdxProblem, Place, Result};
 pub use idx::{IdxImages, read_idx_images, read_idx_labels};
 pub use labels::Labels;
 pub use manufactured::{LineOptions, SlopeLaw, manufacture_lines};
@@ -44,4 +49,5 @@ pub use oscillator::{
     Measured, OscillatorOptions, OscillatorTrajectories, ParameterLaw, manufacture_oscillators, oscillator_trajectories,
 };
 pub use rng::shuffle;
+pub use spectra::{SpectraFiles, load_spectra};
 pub use split::{Split, SplitFractions};

@@ -233,6 +233,35 @@ impl Contents {
     }
 }
 
+/// One array of numbers of an `.npz` as f32, whatever else is in the file: the array named, or else `preferred` if it is
+/// there, or else the only one that has rows and columns.
+pub(crate) fn read_npz_array(path: &Path, name: Option<&str>, preferred: &str) -> Result<ArrayD<f32>> {
+    let file = File::open(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+    let npz = NpzReader::new(BufReader::new(file));
+    let npz = npz.map_err(|error| npz_error(path, format!("not an npz file: {}", one_line(&error))))?;
+    let mut archive = Archive { npz, path };
+    let names = archive.names()?;
+    let known = || names.join(", ");
+    if let Some(name) = name.or_else(|| names.iter().any(|known| known == preferred).then_some(preferred)) {
+        if !names.iter().any(|known| known == name) {
+            return Err(npz_error(path, format!("no array '{name}'; it has {}", known())));
+        }
+        return archive.numbers(name);
+    }
+    let mut tables = Vec::new();
+    for name in names.iter().filter(|name| !is_reserved(name)) {
+        let values = archive.numbers(name)?;
+        if values.ndim() > 1 && values.len() > values.len_of(Axis(0)) {
+            tables.push(values);
+        }
+    }
+    match (tables.pop(), tables.is_empty()) {
+        (Some(values), true) => Ok(values),
+        (None, _) => Err(npz_error(path, format!("no array has rows and columns; it has {}", known()))),
+        (Some(_), false) => Err(npz_error(path, format!("name the array to take; it has {}", known()))),
+    }
+}
+
 struct Archive<'a> {
     npz: NpzReader<BufReader<File>>,
     path: &'a Path,

@@ -4,10 +4,16 @@ use crate::config::{DataConfig, DataSource, ExperimentConfig, SourceConfig};
 use crate::{Error, Result};
 use ndarray::Array3;
 use pima_data::{
-    Dataset, DigitsOptions, Labels, LineOptions, OscillatorOptions, Split, find_mnist, load_mnist, manufacture_lines,
+    Dataset, DigitsOptions, Labels, LineOptions, OscillatorOptions, Split, find_mnist, load_mnist, load_spectra, manufacture_lines, read_npz, silicon,
     manufacture_oscillators, oscillator_trajectories, procedural_digits,
 };
-use std::path::PathBuf;
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+/// Structures of 2023, section 4.3.
+const SILICON: usize = 772;
 
 /// Where to look for files.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +22,10 @@ pub struct DataLocations {
     pub datasets: Option<PathBuf>,
     /// The folder to fall back on, `datasets/mnist` of the checkout.
     pub fallback: PathBuf,
+    /// The folder in which generated data are kept, so that the next run finds them; `None`: they are generated anew.
+    pub generated: Option<PathBuf>,
+    /// Told how many of how many structures have been generated.
+    pub progress: Option<fn(usize, usize)>,
 }
 
 /// The samples of a config, with only its modalities, and its split for `seed`.
@@ -36,6 +46,14 @@ pub fn load_data(config: &ExperimentConfig, locations: &DataLocations, seed: u64
                 return Err(Error::Modality {
                     modality: modality.name.clone(),
                     problem: format!("the images of this collection are called {own:?}: use that name"),
+                });
+            }
+            SourceConfig::Data {} if dataset.modality(&modality.name).is_ok() => {}
+            SourceConfig::Data {} => {
+                let names: Vec<&str> = dataset.modalities().iter().map(|own| own.name()).collect();
+                return Err(Error::Modality {
+                    modality: modality.name.clone(),
+                    problem: format!("the data have no modality of that name; they have {}", names.join(", ")),
                 });
             }
             SourceConfig::Line { points, noise_variance } => {
@@ -71,7 +89,33 @@ fn load_source(data: &DataConfig, locations: &DataLocations) -> Result<Dataset> 
             Err(pima_data::Error::MnistNotFound { .. }) => digits(data),
             found => Ok(found?),
         },
+        DataSource::Npz => Ok(read_npz(data.file.as_deref().unwrap_or_else(|| Path::new("")))?),
+        DataSource::Spectra => Ok(load_spectra(&data.spectra.clone().unwrap_or_default())?),
+        DataSource::Silicon => silicon_structures(data.structures.unwrap_or(SILICON), data.seed, locations),
     }
+}
+
+/// Generated structures, from the file of an earlier run where there is one.
+fn silicon_structures(n: usize, seed: u64, locations: &DataLocations) -> Result<Dataset> {
+    let recipe = silicon::Recipe::default();
+    let mut progress = |so_far: silicon::Progress| {
+        if let Some(tell) = locations.progress {
+            tell(so_far.done, so_far.total);
+        }
+        ControlFlow::Continue(())
+    };
+    let Some(folder) = &locations.generated else {
+        return Ok(silicon::generate(&recipe, n, seed, None, &mut progress)?);
+    };
+    // Another recipe is another file: its digest is in the name.
+    let digest = Sha256::digest(format!("{recipe:?}"));
+    let digest: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let file = folder.join(format!("silicon-{n}-{seed}-{digest}.npz"));
+    if file.is_file() {
+        return Ok(read_npz(&file)?);
+    }
+    fs::create_dir_all(folder).map_err(|source| Error::Io { file: folder.clone(), source })?;
+    Ok(silicon::generate_file(&recipe, n, seed, &file, &mut progress)?)
 }
 
 /// Procedural digits, no more than will be used: a row does not depend on how many there are.

@@ -34,6 +34,8 @@ pub struct Evaluation {
     pub alone: BTreeMap<String, AloneEvaluation>,
     /// Root mean square error of each modality's reconstruction at the posterior's mean, in its own units.
     pub rmse: BTreeMap<String, f64>,
+    /// The same in normalised units: with min-max normalisation, a fraction of the training data's range.
+    pub rmse_normalised: BTreeMap<String, f64>,
     /// Mean squared error of each coordinate of each modality at the posterior's mean, normalised units; `None` where no sample has the modality.
     pub noise: Vec<Option<Array1<f64>>>,
     /// Scores against the labels, where they exist.
@@ -126,6 +128,9 @@ pub fn evaluate(
             Some((name.to_owned(), (square / noise.len() as f64).sqrt()))
         });
     let rmse = rmse.collect();
+    let normalised = model.modality_names().zip(&noise);
+    let rmse_normalised =
+        normalised.filter_map(|(name, noise)| Some((name.to_owned(), noise.as_ref()?.mean()?.sqrt()))).collect();
     let mut loss = sums.record(model);
     loss.accuracy = scores.as_ref().map(|s| s.accuracy.accuracy);
     Ok(Evaluation {
@@ -137,6 +142,7 @@ pub fn evaluate(
         clusters,
         alone,
         rmse,
+        rmse_normalised,
         noise,
         scores,
     })
@@ -189,6 +195,47 @@ fn add_squares(
         }
     }
     Ok(())
+}
+
+/// Root mean square errors, normalised units, of every modality predicted from each other one alone at the mean of its posterior:
+/// `errors[given][predicted]`, over the rows that have both. A single modality predicts nothing.
+///
+/// # Errors
+/// When the dataset does not have the model's modalities.
+pub fn cross_modal_errors(
+    model: &Model,
+    dataset: &Dataset,
+    rows: &[usize],
+) -> Result<BTreeMap<String, BTreeMap<String, f64>>> {
+    let n_modalities = model.modalities.len();
+    let batches = Batches::new(dataset, &model.normalisations)?;
+    let mut batch = Batch::default();
+    let mut sums = vec![vec![(0.0, 0.0); n_modalities]; n_modalities];
+    for chunk in rows.chunks(ROWS) {
+        batches.gather(chunk, &mut batch)?;
+        let weight = batch.weight().to_owned();
+        let encodings = no_grad(|| model.encode(&batch, weight.view(), Mode::Evaluate))?;
+        for (given, sums) in sums.iter_mut().enumerate() {
+            let z = encodings.mean.index_axis(Axis(0), given);
+            let mut responsibilities = Array2::zeros((chunk.len(), model.prior.n_clusters()));
+            model.prior.responsibilities(z, responsibilities.view_mut())?;
+            for (m, (sum, count)) in sums.iter_mut().enumerate().filter(|(m, _)| *m != given) {
+                let decoded = model.decode(m, z, responsibilities.view())?;
+                for (b, (x, e)) in batch.values(m).outer_iter().zip(decoded.outer_iter()).enumerate() {
+                    if weight[[m, b]] != 0.0 && weight[[given, b]] != 0.0 {
+                        *sum += x.iter().zip(e).map(|(&x, &e)| (f64::from(x) - e).powi(2)).sum::<f64>();
+                        *count += x.len() as f64;
+                    }
+                }
+            }
+        }
+    }
+    let name = |m: usize| model.modalities[m].name.clone();
+    let of_given = |(given, sums): (usize, &Vec<(f64, f64)>)| {
+        let errors = sums.iter().enumerate().filter(|(_, (_, count))| *count > 0.0);
+        (name(given), errors.map(|(m, (sum, count))| (name(m), (sum / count).sqrt())).collect())
+    };
+    Ok(sums.iter().enumerate().map(of_given).filter(|(_, errors): &(_, BTreeMap<_, _>)| !errors.is_empty()).collect())
 }
 
 /// Means and variances (D,l) of the fused posteriors of `rows`, from all modalities that each has.

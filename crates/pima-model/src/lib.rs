@@ -32,7 +32,7 @@ pub use config::{
 };
 pub use data::{DataLocations, known_states, load_data};
 pub use error::{Error, Result};
-pub use evaluate::{AloneEvaluation, Evaluation, Scores, evaluate};
+pub use evaluate::{AloneEvaluation, Evaluation, Scores, cross_modal_errors, evaluate};
 pub use infer::{Engine, InferOptions, Inference, Prediction};
 pub use model::Model;
 pub use observe::{EpochRecord, Event, LossRecord, Observe, Phase};

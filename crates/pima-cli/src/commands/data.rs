@@ -2,8 +2,11 @@
 
 use anyhow::{Context, Result, ensure};
 use pima_data::{
-    Dataset, DigitsOptions, LineOptions, find_mnist, load_mnist, manufacture_lines, procedural_digits, write_npz,
+    Dataset, DigitsOptions, LineOptions, find_mnist, load_mnist, manufacture_lines, procedural_digits, silicon,
+    write_npz,
 };
+
+use std::ops::ControlFlow;
 
 use crate::args::{DataArgs, Kind};
 use crate::failure::{Blame, Outcome, say};
@@ -18,12 +21,26 @@ pub(crate) fn run(args: &DataArgs) -> Outcome {
         Ok(())
     };
     free().blame_input()?;
-    let dataset = generate(args).blame_input()?;
-    write_npz(&dataset, file).with_context(|| format!("{}: cannot write", file.display())).blame_work()?;
+    let dataset = if args.kind == Kind::Silicon {
+        silicon_structures(args).blame_work()?
+    } else {
+        let dataset = generate(args).blame_input()?;
+        write_npz(&dataset, file).with_context(|| format!("{}: cannot write", file.display())).blame_work()?;
+        dataset
+    };
     let modalities = dataset.modalities().iter().map(|m| format!("{} ({})", m.name(), m.shape()));
     let modalities = modalities.collect::<Vec<_>>().join(", ");
     say(format!("{}: {}, {} samples; {modalities}", file.display(), dataset.name(), dataset.n_samples()));
     Ok(())
+}
+
+/// Generates and writes; what an earlier command left half done is taken up.
+fn silicon_structures(args: &DataArgs) -> Result<Dataset> {
+    let mut progress = |so_far: silicon::Progress| {
+        crate::progress::generation(so_far.done, so_far.total);
+        ControlFlow::Continue(())
+    };
+    Ok(silicon::generate_file(&silicon::Recipe::default(), args.structures, args.seed, &args.out, &mut progress)?)
 }
 
 fn generate(args: &DataArgs) -> Result<Dataset> {
@@ -37,6 +54,7 @@ fn generate(args: &DataArgs) -> Result<Dataset> {
             };
             procedural_digits(&options, args.seed)?
         }
+        Kind::Silicon => silicon_structures(args)?,
         Kind::MnistLine => {
             let locations = locations(args.datasets.as_deref());
             let folder = find_mnist(locations.datasets.as_deref(), &locations.fallback)?;
@@ -44,7 +62,7 @@ fn generate(args: &DataArgs) -> Result<Dataset> {
         }
     };
     match (args.kind, images.labels()) {
-        (Kind::Digits, _) | (_, None) => Ok(images),
+        (Kind::Digits | Kind::Silicon, _) | (_, None) => Ok(images),
         (Kind::DigitsLine | Kind::MnistLine, Some(labels)) => {
             let options = LineOptions {
                 n_coordinates: args.points,

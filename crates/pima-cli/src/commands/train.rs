@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use pima_cli::{Existing, MetricsRecord, NewRun, RunDirectory, RunRecord, Splits, Summary, draw_all};
 use pima_data::{Dataset, Split};
-use pima_model::{Error, Evaluation, ExperimentConfig, TrainOptions, TrainOutcome, evaluate, train};
+use pima_model::{Error, Evaluation, ExperimentConfig, TrainOptions, TrainOutcome, cross_modal_errors, evaluate, train};
 use pima_nets::{describe_device, set_threads};
 
 use super::{began, typed};
@@ -278,6 +278,9 @@ fn conclude(
         },
         ..Summary::default()
     };
+    if let Some(test) = &mut summary.splits.test {
+        test.rmse_from = cross_modal_errors(model, dataset, &split.test)?;
+    }
     results::describe(&mut summary, model, dataset);
     run.write_summary(&summary)?;
     // The figures are drawn from the files just written, and a run without them is still a finished run.

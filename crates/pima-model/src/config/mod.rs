@@ -8,10 +8,11 @@ pub use modality::{DecoderVariance, ExpertConfig, ModalityConfig, SourceConfig};
 pub use training::{EmConfig, EmWhen, ExpertUpdate, Recipe, Schedule, StartConfig, TrainingConfig, WeightUpdate};
 
 use crate::{Error, Result};
-use pima_data::SplitFractions;
+use pima_data::{SpectraFiles, SplitFractions};
 use place::Problem;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeSet, path::Path};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 /// A whole experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +40,15 @@ pub struct ExperimentConfig {
 pub struct DataConfig {
     /// The collection whose labels and splits are used.
     pub source: DataSource,
+    /// The file of the source `npz`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+    /// The files of the source `spectra`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spectra: Option<SpectraFiles>,
+    /// How many structures the source `silicon` has; 772 when absent, as in 2023, section 4.3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub structures: Option<usize>,
     /// Fractions for training and validation (and test, where the collection does not bring its own test set).
     #[serde(default)]
     pub split: SplitFractions,
@@ -63,6 +73,12 @@ pub enum DataSource {
     Digits,
     /// MNIST where its files are found, else procedural digits; every output says which it was.
     MnistOrDigits,
+    /// A file in NumPy's format, one array a modality.
+    Npz,
+    /// Measured or simulated spectra with their stresses, from a table or a folder.
+    Spectra,
+    /// Generated silicon structures: spectra of lattice vibrations and stresses.
+    Silicon,
 }
 
 /// Size of the model.
@@ -119,6 +135,19 @@ impl ExperimentConfig {
             return Err(format!(
                 "data.split is {train}/{validation}/{test}: fractions must lie between 0 and 1 and sum to 1"
             ));
+        }
+        for (key, given, belongs_to) in [
+            ("file", self.data.file.is_some(), DataSource::Npz),
+            ("spectra", self.data.spectra.is_some(), DataSource::Spectra),
+        ] {
+            match (given, self.data.source == belongs_to) {
+                (true, false) => return Err(format!("data.{key} is for another source than data.source names")),
+                (false, true) => return Err(format!("data.source needs data.{key}, which is not there")),
+                _ => {}
+            }
+        }
+        if self.data.structures.is_some_and(|n| n == 0 || self.data.source != DataSource::Silicon) {
+            return Err("data.structures is for the source \"silicon\", and at least 1".to_owned());
         }
         if self.model.latent == 0 {
             return Err("model.latent is 0: the latent space needs at least one dimension".to_owned());

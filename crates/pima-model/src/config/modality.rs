@@ -45,6 +45,8 @@ pub struct ModalityConfig {
 pub enum SourceConfig {
     /// The collection's own images.
     Images {},
+    /// What the collection has under the modality's name.
+    Data {},
     /// A line through the origin whose slope is the sample's label, with noise (2023, section 4.1).
     Line {
         /// Points, evenly spaced on [0, 1].
