@@ -1,21 +1,11 @@
-//! Fusion of the modalities' posteriors into one: the product of experts, its sensitivities, and what is absent.
+//! The product of experts, its sensitivities, and what is absent.
 
+use fearless_simd::prelude::*;
 use ndarray::{ArrayView2, ArrayView3, ArrayViewMut2};
-use serde::{Deserialize, Serialize};
 
 use crate::buffer::{RowMajor, size};
-use crate::exp::exp_nonpositive;
+use crate::simd::{LANES, Level, Mask, Simd, Vector, dispatch, exp_nonpositive, ln, load, store};
 use crate::{Error, Location, Result, check};
-
-/// How the modalities' posteriors are fused into one Gaussian per sample.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Fusion {
-    /// Product of the present modalities' Gaussians (Walker et al. 2023, eq. 5): precisions add.
-    #[default]
-    ProductOfExperts,
-}
 
 /// Product of experts with presence weights (Walker et al. 2023, eq. 5 and section 2.5):
 /// `1/var = sum_m w_m/var_m`, `mu = var sum_m w_m mu_m/var_m`, in log-variances.
@@ -66,6 +56,8 @@ pub(crate) struct Product {
     ratio: Vec<f64>,
     /// `mu_m - mu`, (M,B,l); zero where absent.
     offset: Vec<f64>,
+    /// Weights spread out over a tile, one row for each modality.
+    present: Vec<f64>,
     mean_in: RowMajor,
     logvar_in: RowMajor,
     weight_in: RowMajor,
@@ -88,113 +80,187 @@ impl Product {
             return Err(Error::Empty { operation: OPERATION, what });
         }
         check_presence(&weight)?;
-        check_present("mean", &mean, &weight)?;
-        check_present("logvar", &logvar, &weight)?;
 
         (self.n_modalities, self.n_samples, self.n_latent) = mean.dim();
         size(&mut self.mean, n_samples * n_latent);
         size(&mut self.logvar, n_samples * n_latent);
         size(&mut self.ratio, mean.len());
         size(&mut self.offset, mean.len());
-        let mean = self.mean_in.of(&mean);
-        let logvar = self.logvar_in.of(&logvar);
-        let weight = self.weight_in.of(&weight);
-
-        for b in 0..n_samples {
-            let fused = b * n_latent..(b + 1) * n_latent;
-            let mut present = (0..n_modalities).filter(|m| weight[m * n_samples + b] != 0.0);
-            let row = |m: usize| {
-                let start = (m * n_samples + b) * n_latent;
-                start..start + n_latent
-            };
-            for m in 0..n_modalities {
-                if weight[m * n_samples + b] == 0.0 {
-                    self.ratio[row(m)].fill(0.0);
-                    self.offset[row(m)].fill(0.0);
-                }
-            }
-            let Some(first) = present.next() else {
-                return Err(Error::NoModality { sample: b });
-            };
-            if present.clone().next().is_none() {
-                // One expert is its own product, exactly and without an exponential.
-                self.mean[fused.clone()].copy_from_slice(&mean[row(first)]);
-                self.logvar[fused].copy_from_slice(&logvar[row(first)]);
-                self.ratio[row(first)].fill(1.0);
-                self.offset[row(first)].fill(0.0);
-                continue;
-            }
-
-            let fused_mean = &mut self.mean[fused.clone()];
-            let fused_logvar = &mut self.logvar[fused];
-            // The least log-variance is taken out before exponentials: precisions then neither overflow nor all vanish.
-            fused_logvar.copy_from_slice(&logvar[row(first)]);
-            for m in present.clone() {
-                for (least, logvar) in fused_logvar.iter_mut().zip(&logvar[row(m)]) {
-                    *least = least.min(*logvar);
-                }
-            }
-            let present = std::iter::once(first).chain(present);
-            let total = fused_mean;
-            total.fill(0.0);
-            for m in present.clone() {
-                let terms = self.ratio[row(m)].iter_mut().zip(&logvar[row(m)]);
-                for ((ratio, logvar), (total, least)) in terms.zip(total.iter_mut().zip(fused_logvar.iter())) {
-                    *ratio = exp_nonpositive(least - logvar);
-                    *total += *ratio;
-                }
-            }
-            for m in present.clone() {
-                for (ratio, total) in self.ratio[row(m)].iter_mut().zip(total.iter()) {
-                    *ratio /= total;
-                }
-            }
-            for (least, total) in fused_logvar.iter_mut().zip(total.iter()) {
-                *least -= total.ln();
-            }
-            let fused_mean = total;
-            fused_mean.fill(0.0);
-            for m in present.clone() {
-                let terms = self.ratio[row(m)].iter().zip(&mean[row(m)]);
-                for (fused, (ratio, mean)) in fused_mean.iter_mut().zip(terms) {
-                    *fused += ratio * mean;
-                }
-            }
-            for m in present {
-                let terms = mean[row(m)].iter().zip(fused_mean.iter());
-                for (offset, (mean, fused)) in self.offset[row(m)].iter_mut().zip(terms) {
-                    *offset = mean - fused;
-                }
-            }
+        size(&mut self.present, n_modalities * PADDED_TILE);
+        let factors = Factors {
+            mean: self.mean_in.of(&mean),
+            logvar: self.logvar_in.of(&logvar),
+            weight: self.weight_in.of(&weight),
+            n_samples,
+            n_latent,
+        };
+        let outputs = Outputs {
+            mean: &mut self.mean,
+            logvar: &mut self.logvar,
+            ratio: &mut self.ratio,
+            offset: &mut self.offset,
+            present: &mut self.present,
+        };
+        if dispatch!(Level::new(), simd => multiply(simd, factors, outputs)) {
+            return Ok(());
         }
-        Ok(())
+        // Something was not finite. Where nothing is wrong with the inputs, it is the mean that overflowed: left to the caller.
+        check_present("mean", &mean, &weight)?;
+        check_present("logvar", &logvar, &weight)?;
+        match weight.columns().into_iter().position(|present| present.iter().all(|w| *w == 0.0)) {
+            Some(sample) => Err(Error::NoModality { sample }),
+            None => Ok(()),
+        }
     }
 
-    /// Chains the adjoints of the fused mean and log-variance (B,l) to those of every modality (M,B,l).
-    pub(crate) fn pull_back(
+    /// Chains the adjoints of elements `at..at + 8` of the fused mean and log-variance (B,l) to those of every modality (M,B,l).
+    #[inline(always)]
+    pub(crate) fn pull_back<S: Simd>(
         &self,
-        fused_mean_adjoint: &[f64],
-        fused_logvar_adjoint: &[f64],
+        simd: S,
+        at: usize,
+        fused_mean_adjoint: Vector<S>,
+        fused_logvar_adjoint: Vector<S>,
         grad_mean: &mut [f64],
         grad_logvar: &mut [f64],
     ) {
-        let per_modality = self.n_samples * self.n_latent;
+        let n = self.n_samples * self.n_latent;
         for m in 0..self.n_modalities {
-            let rows = m * per_modality..(m + 1) * per_modality;
-            let sensitivities = self.ratio[rows.clone()].iter().zip(&self.offset[rows.clone()]);
-            let adjoints = fused_mean_adjoint.iter().zip(fused_logvar_adjoint);
-            let outputs = grad_mean[rows.clone()].iter_mut().zip(&mut grad_logvar[rows]);
-            for (((ratio, offset), (mean, logvar)), (grad_mean, grad_logvar)) in
-                sensitivities.zip(adjoints).zip(outputs)
-            {
-                *grad_mean = ratio * mean;
-                *grad_logvar = ratio * (logvar - mean * offset);
-            }
+            let elements = m * n..(m + 1) * n;
+            let ratio = load(simd, &self.ratio[elements.clone()], at);
+            let offset = load(simd, &self.offset[elements.clone()], at);
+            store(ratio * fused_mean_adjoint, &mut grad_mean[elements.clone()], at);
+            store(ratio * (fused_logvar_adjoint - fused_mean_adjoint * offset), &mut grad_logvar[elements], at);
         }
     }
 }
 
-fn check_presence(weight: &ArrayView2<'_, f64>) -> Result<()> {
+/// Elements of (B,l) whose presence is spread out at once, and room for a vector that starts among the last of them.
+const TILE: usize = 256;
+const PADDED_TILE: usize = TILE + LANES;
+
+/// What is multiplied: mean and log-variance (M,B,l), and weight (M,B).
+#[derive(Clone, Copy)]
+struct Factors<'a> {
+    mean: &'a [f64],
+    logvar: &'a [f64],
+    weight: &'a [f64],
+    n_samples: usize,
+    n_latent: usize,
+}
+
+/// The buffers of [`Product`].
+struct Outputs<'a> {
+    mean: &'a mut [f64],
+    logvar: &'a mut [f64],
+    ratio: &'a mut [f64],
+    offset: &'a mut [f64],
+    present: &'a mut [f64],
+}
+
+/// Computes the product element by element of (B,l), and says whether all that matters of it and its factors is finite.
+#[inline(always)]
+fn multiply<S: Simd>(simd: S, factors: Factors<'_>, out: Outputs<'_>) -> bool {
+    let Factors { mean, logvar, weight, n_samples, n_latent } = factors;
+    let n = n_samples * n_latent;
+    let n_modalities = weight.len() / n_samples;
+    let zero = Vector::splat(simd, 0.0);
+    // NaN as soon as anything added to it, times zero, is not finite.
+    let mut finite = zero;
+    for first in (0..n).step_by(TILE) {
+        let tile = first..(first + TILE).min(n);
+        for (weight, present) in weight.chunks_exact(n_samples).zip(out.present.chunks_exact_mut(PADDED_TILE)) {
+            spread(weight, n_latent, tile.clone(), present);
+        }
+        for at in tile.step_by(LANES) {
+            let element = Element { simd, n_elements: n, present: out.present, at, within: at - first };
+            // The least log-variance is taken out before exponentials: precisions then neither overflow nor all vanish.
+            let mut least = Vector::splat(simd, f64::INFINITY);
+            for m in 0..n_modalities {
+                let logvar = element.of(logvar, m);
+                least = (element.present(m) & logvar.simd_lt(least)).select(logvar, least);
+            }
+            let mut total = zero;
+            for m in 0..n_modalities {
+                let logvar = element.of(logvar, m);
+                // Zero times the log-variance, lest an infinite one be taken for a modality that says nothing.
+                let precision = logvar.mul_add(0.0, exp_nonpositive(simd, least - logvar));
+                let precision = element.present(m).select(precision, zero);
+                total += precision;
+                store(precision, &mut out.ratio[m * n..(m + 1) * n], at);
+            }
+            let normaliser = Vector::splat(simd, 1.0) / total;
+            let fused_logvar = least - ln(simd, total);
+            let mut fused_mean = zero;
+            for m in 0..n_modalities {
+                let ratio = &mut out.ratio[m * n..(m + 1) * n];
+                let share = load(simd, ratio, at) * normaliser;
+                store(share, ratio, at);
+                fused_mean = share.mul_add(element.present(m).select(element.of(mean, m), zero), fused_mean);
+            }
+            for m in 0..n_modalities {
+                let offset = element.present(m).select(element.of(mean, m) - fused_mean, zero);
+                store(offset, &mut out.offset[m * n..(m + 1) * n], at);
+            }
+            finite = fused_mean.mul_add(0.0, finite);
+            store(fused_mean, out.mean, at);
+            store(fused_logvar, out.logvar, at);
+        }
+    }
+    simd.reduce_sum_f64x8(finite) == 0.0
+}
+
+/// Elements `at..at + 8` of (B,l).
+struct Element<'a, S> {
+    simd: S,
+    n_elements: usize,
+    present: &'a [f64],
+    at: usize,
+    /// Of the tile.
+    within: usize,
+}
+
+impl<S: Simd> Element<'_, S> {
+    /// Those of modality m of an array (M,B,l).
+    #[inline(always)]
+    fn of(&self, values: &[f64], m: usize) -> Vector<S> {
+        load(self.simd, &values[m * self.n_elements..(m + 1) * self.n_elements], self.at)
+    }
+
+    /// Where modality m is present; what stands in the others is not used.
+    #[inline(always)]
+    fn present(&self, m: usize) -> Mask<S> {
+        load(self.simd, &self.present[m * PADDED_TILE..(m + 1) * PADDED_TILE], self.within).simd_gt(0.0)
+    }
+}
+
+/// Writes the weight (B) of the sample that each element of (B,l) in `range` belongs to, and ones behind them.
+#[inline(always)]
+fn spread(weight: &[f64], n_latent: usize, range: std::ops::Range<usize>, out: &mut [f64]) {
+    let mut at = range.start;
+    while at < range.end {
+        let sample = at / n_latent;
+        let end = ((sample + 1) * n_latent).min(range.end);
+        // Eight at a time: those that are too many are overwritten by the next sample.
+        for at in (at..end).step_by(LANES) {
+            let at = at - range.start;
+            out[at..at + LANES].fill(weight[sample]);
+        }
+        at = end;
+    }
+    let end = range.len();
+    out[end..end + LANES].fill(1.0);
+}
+
+pub(super) fn check_presence(weight: &ArrayView2<'_, f64>) -> Result<()> {
+    let all_valid = match weight.as_slice_memory_order() {
+        // Without branches, so that it vectorises.
+        Some(values) => values.iter().fold(true, |valid, w| valid & ((*w == 0.0) | (*w == 1.0))),
+        None => false,
+    };
+    if all_valid {
+        return Ok(());
+    }
     match weight.indexed_iter().find(|(_, w)| **w != 0.0 && **w != 1.0) {
         Some(((m, b), &value)) => Err(Error::InvalidParameter {
             name: format!("presence weight at {}", Location::sample(b).in_modality(m)),
