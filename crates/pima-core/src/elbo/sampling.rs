@@ -2,8 +2,8 @@
 
 use fearless_simd::prelude::*;
 
-use crate::fusion::Product;
-use crate::simd::{LANES, Simd, Vector, exp, load, store};
+use crate::fusion::{Product, TILE};
+use crate::simd::{LANES, Lanes, Simd, Vector, exp, load, store};
 
 /// What [`draw`] reads and writes, (B,l) each.
 pub(super) struct Sampling<'a> {
@@ -68,11 +68,19 @@ pub(super) fn pull_back<S: Simd>(
     grad_mean: &mut [f64],
     grad_logvar: &mut [f64],
 ) -> bool {
+    let n = adjoints.z_adjoint.len();
     let mut finite = Vector::splat(simd, 0.0);
-    for at in (0..adjoints.z_adjoint.len()).step_by(LANES) {
-        let (mean, logvar) = adjoints.fused(simd, at);
-        finite = logvar.mul_add(0.0, mean.mul_add(0.0, finite));
-        product.pull_back(simd, at, mean, logvar, grad_mean, grad_logvar);
+    let mut d_mean = [Lanes::default(); TILE / LANES];
+    let mut d_logvar = d_mean;
+    for first in (0..n).step_by(TILE) {
+        let n_vectors = (n - first).min(TILE).div_ceil(LANES);
+        for (i, (d_mean, d_logvar)) in d_mean.iter_mut().zip(&mut d_logvar).enumerate().take(n_vectors) {
+            let (mean, logvar) = adjoints.fused(simd, first + LANES * i);
+            finite = logvar.mul_add(0.0, mean.mul_add(0.0, finite));
+            d_mean.set(mean);
+            d_logvar.set(logvar);
+        }
+        product.pull_back(simd, first, &d_mean[..n_vectors], &d_logvar[..n_vectors], grad_mean, grad_logvar);
     }
     simd.reduce_sum_f64x8(finite) == 0.0
 }

@@ -113,11 +113,11 @@ impl Fusion {
     /// Number of components of every sample, at least one.
     fn counts(self, weight: &ArrayView2<'_, f64>) -> Result<Vec<usize>> {
         check_presence(weight)?;
-        let of = |(sample, present): (usize, ndarray::ArrayView1<'_, f64>)| {
-            match self.n_components(present.iter().filter(|w| **w != 0.0).count())? {
-                0 => Err(Error::NoModality { sample }),
-                n => Ok(n),
-            }
+        let of = |(sample, present): (usize, ndarray::ArrayView1<'_, f64>)| match self
+            .n_components(present.iter().filter(|w| **w != 0.0).count())?
+        {
+            0 => Err(Error::NoModality { sample }),
+            n => Ok(n),
         };
         weight.columns().into_iter().enumerate().map(of).collect()
     }

@@ -6,5 +6,5 @@ mod product;
 
 pub use components::{Components, Fusion};
 pub use mixture::MixturePosterior;
-pub(crate) use product::Product;
 pub use product::product_of_experts;
+pub(crate) use product::{Product, TILE};

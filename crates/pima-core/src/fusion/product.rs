@@ -4,7 +4,7 @@ use fearless_simd::prelude::*;
 use ndarray::{ArrayView2, ArrayView3, ArrayViewMut2};
 
 use crate::buffer::{RowMajor, size};
-use crate::simd::{LANES, Level, Mask, Simd, Vector, dispatch, exp_nonpositive, ln, load, store};
+use crate::simd::{LANES, Lanes, Level, Simd, Vector, dispatch, exp_nonpositive, ln, load, store};
 use crate::{Error, Location, Result, check};
 
 /// Product of experts with presence weights (Walker et al. 2023, eq. 5 and section 2.5):
@@ -113,30 +113,36 @@ impl Product {
         }
     }
 
-    /// Chains the adjoints of elements `at..at + 8` of the fused mean and log-variance (B,l) to those of every modality (M,B,l).
+    /// Chains the adjoints of a tile of the fused mean and log-variance (B,l), from element `first` on, to those of every modality
+    /// (M,B,l).
     #[inline(always)]
     pub(crate) fn pull_back<S: Simd>(
         &self,
         simd: S,
-        at: usize,
-        fused_mean_adjoint: Vector<S>,
-        fused_logvar_adjoint: Vector<S>,
+        first: usize,
+        fused_mean_adjoint: &[Lanes],
+        fused_logvar_adjoint: &[Lanes],
         grad_mean: &mut [f64],
         grad_logvar: &mut [f64],
     ) {
         let n = self.n_samples * self.n_latent;
+        let end = (first + LANES * fused_mean_adjoint.len()).min(n);
         for m in 0..self.n_modalities {
-            let elements = m * n..(m + 1) * n;
-            let ratio = load(simd, &self.ratio[elements.clone()], at);
-            let offset = load(simd, &self.offset[elements.clone()], at);
-            store(ratio * fused_mean_adjoint, &mut grad_mean[elements.clone()], at);
-            store(ratio * (fused_logvar_adjoint - fused_mean_adjoint * offset), &mut grad_logvar[elements], at);
+            let elements = m * n + first..m * n + end;
+            let (ratio, offset) = (&self.ratio[elements.clone()], &self.offset[elements.clone()]);
+            let (grad_mean, grad_logvar) = (&mut grad_mean[elements.clone()], &mut grad_logvar[elements]);
+            for (i, (mean, logvar)) in fused_mean_adjoint.iter().zip(fused_logvar_adjoint).enumerate() {
+                let (mean, logvar) = (mean.get(simd), logvar.get(simd));
+                let (ratio, offset) = (load(simd, ratio, LANES * i), load(simd, offset, LANES * i));
+                store(ratio * mean, grad_mean, LANES * i);
+                store(ratio * (logvar - mean * offset), grad_logvar, LANES * i);
+            }
         }
     }
 }
 
-/// Elements of (B,l) whose presence is spread out at once, and room for a vector that starts among the last of them.
-const TILE: usize = 256;
+/// Elements of (B,l) that are computed at once, and room for a vector that starts among the last of them.
+pub(crate) const TILE: usize = 256;
 const PADDED_TILE: usize = TILE + LANES;
 
 /// What is multiplied: mean and log-variance (M,B,l), and weight (M,B).
@@ -158,98 +164,109 @@ struct Outputs<'a> {
     present: &'a mut [f64],
 }
 
-/// Computes the product element by element of (B,l), and says whether all that matters of it and its factors is finite.
+/// Computes the product for every element of (B,l), and says whether all that matters of it and its factors is finite.
+///
+/// In tiles that stay in the nearest cache, one modality after the other: few arrays are walked through at once. All of them often
+/// lie a multiple of 4096 bytes apart, and then a processor finds room for no more than eight.
 #[inline(always)]
 fn multiply<S: Simd>(simd: S, factors: Factors<'_>, out: Outputs<'_>) -> bool {
     let Factors { mean, logvar, weight, n_samples, n_latent } = factors;
     let n = n_samples * n_latent;
-    let n_modalities = weight.len() / n_samples;
     let zero = Vector::splat(simd, 0.0);
     // NaN as soon as anything added to it, times zero, is not finite.
     let mut finite = zero;
     for first in (0..n).step_by(TILE) {
         let tile = first..(first + TILE).min(n);
-        for (weight, present) in weight.chunks_exact(n_samples).zip(out.present.chunks_exact_mut(PADDED_TILE)) {
-            spread(weight, n_latent, tile.clone(), present);
+        let n_vectors = tile.len().div_ceil(LANES);
+        let of_modality = |m: usize| m * n + tile.start..m * n + tile.end;
+        let presence = |m: usize| m * PADDED_TILE..(m + 1) * PADDED_TILE;
+        let n_modalities = weight.len() / n_samples;
+        for m in 0..n_modalities {
+            let weight = &weight[m * n_samples..(m + 1) * n_samples];
+            spread(weight, n_latent, tile.clone(), &mut out.present[presence(m)]);
         }
-        for at in tile.step_by(LANES) {
-            let element = Element { simd, n_elements: n, present: out.present, at, within: at - first };
-            // The least log-variance is taken out before exponentials: precisions then neither overflow nor all vanish.
-            let mut least = Vector::splat(simd, f64::INFINITY);
-            for m in 0..n_modalities {
-                let logvar = element.of(logvar, m);
-                least = (element.present(m) & logvar.simd_lt(least)).select(logvar, least);
+
+        // The least log-variance is taken out before exponentials: precisions then neither overflow nor all vanish.
+        let mut least = [Lanes([f64::INFINITY; LANES]); TILE / LANES];
+        for m in 0..n_modalities {
+            let (logvar, present) = (&logvar[of_modality(m)], &out.present[presence(m)]);
+            for (i, least) in least.iter_mut().enumerate().take(n_vectors) {
+                let (logvar, present) = (load(simd, logvar, LANES * i), load(simd, present, LANES * i));
+                let lower = present.simd_gt(0.0) & logvar.simd_lt(least.get(simd));
+                least.set(lower.select(logvar, least.get(simd)));
             }
-            let mut total = zero;
-            for m in 0..n_modalities {
-                let logvar = element.of(logvar, m);
+        }
+        let mut total = [Lanes([0.0; LANES]); TILE / LANES];
+        for m in 0..n_modalities {
+            let (logvar, present) = (&logvar[of_modality(m)], &out.present[presence(m)]);
+            let ratio = &mut out.ratio[of_modality(m)];
+            for (i, (total, least)) in total.iter_mut().zip(&least).enumerate().take(n_vectors) {
+                let (logvar, present) = (load(simd, logvar, LANES * i), load(simd, present, LANES * i));
                 // Zero times the log-variance, lest an infinite one be taken for a modality that says nothing.
-                let precision = logvar.mul_add(0.0, exp_nonpositive(simd, least - logvar));
-                let precision = element.present(m).select(precision, zero);
-                total += precision;
-                store(precision, &mut out.ratio[m * n..(m + 1) * n], at);
+                let precision = logvar.mul_add(0.0, exp_nonpositive(simd, least.get(simd) - logvar));
+                let precision = present.simd_gt(0.0).select(precision, zero);
+                total.set(total.get(simd) + precision);
+                store(precision, ratio, LANES * i);
             }
-            let normaliser = Vector::splat(simd, 1.0) / total;
-            let fused_logvar = least - ln(simd, total);
-            let mut fused_mean = zero;
-            for m in 0..n_modalities {
-                let ratio = &mut out.ratio[m * n..(m + 1) * n];
-                let share = load(simd, ratio, at) * normaliser;
-                store(share, ratio, at);
-                fused_mean = share.mul_add(element.present(m).select(element.of(mean, m), zero), fused_mean);
+        }
+        let fused_logvar = &mut out.logvar[tile.clone()];
+        for (i, (total, least)) in total.iter_mut().zip(&least).enumerate().take(n_vectors) {
+            store(least.get(simd) - ln(simd, total.get(simd)), fused_logvar, LANES * i);
+            total.set(Vector::splat(simd, 1.0) / total.get(simd));
+        }
+        let mut fused = [Lanes([0.0; LANES]); TILE / LANES];
+        for m in 0..n_modalities {
+            let (mean, present) = (&mean[of_modality(m)], &out.present[presence(m)]);
+            let ratio = &mut out.ratio[of_modality(m)];
+            for (i, (fused, normaliser)) in fused.iter_mut().zip(&total).enumerate().take(n_vectors) {
+                let (mean, present) = (load(simd, mean, LANES * i), load(simd, present, LANES * i));
+                let share = load(simd, ratio, LANES * i) * normaliser.get(simd);
+                store(share, ratio, LANES * i);
+                fused.set(share.mul_add(present.simd_gt(0.0).select(mean, zero), fused.get(simd)));
             }
-            for m in 0..n_modalities {
-                let offset = element.present(m).select(element.of(mean, m) - fused_mean, zero);
-                store(offset, &mut out.offset[m * n..(m + 1) * n], at);
+        }
+        for m in 0..n_modalities {
+            let (mean, present) = (&mean[of_modality(m)], &out.present[presence(m)]);
+            let offset = &mut out.offset[of_modality(m)];
+            for (i, fused) in fused.iter().enumerate().take(n_vectors) {
+                let (mean, present) = (load(simd, mean, LANES * i), load(simd, present, LANES * i));
+                store(present.simd_gt(0.0).select(mean - fused.get(simd), zero), offset, LANES * i);
             }
-            finite = fused_mean.mul_add(0.0, finite);
-            store(fused_mean, out.mean, at);
-            store(fused_logvar, out.logvar, at);
+        }
+        let fused_mean = &mut out.mean[tile];
+        for (i, fused) in fused.iter().enumerate().take(n_vectors) {
+            finite = fused.get(simd).mul_add(0.0, finite);
+            store(fused.get(simd), fused_mean, LANES * i);
         }
     }
     simd.reduce_sum_f64x8(finite) == 0.0
 }
 
-/// Elements `at..at + 8` of (B,l).
-struct Element<'a, S> {
-    simd: S,
-    n_elements: usize,
-    present: &'a [f64],
-    at: usize,
-    /// Of the tile.
-    within: usize,
-}
-
-impl<S: Simd> Element<'_, S> {
-    /// Those of modality m of an array (M,B,l).
-    #[inline(always)]
-    fn of(&self, values: &[f64], m: usize) -> Vector<S> {
-        load(self.simd, &values[m * self.n_elements..(m + 1) * self.n_elements], self.at)
-    }
-
-    /// Where modality m is present; what stands in the others is not used.
-    #[inline(always)]
-    fn present(&self, m: usize) -> Mask<S> {
-        load(self.simd, &self.present[m * PADDED_TILE..(m + 1) * PADDED_TILE], self.within).simd_gt(0.0)
-    }
-}
-
 /// Writes the weight (B) of the sample that each element of (B,l) in `range` belongs to, and ones behind them.
 #[inline(always)]
 fn spread(weight: &[f64], n_latent: usize, range: std::ops::Range<usize>, out: &mut [f64]) {
+    let first = range.start / n_latent;
     let mut at = range.start;
-    while at < range.end {
-        let sample = at / n_latent;
+    for (sample, weight) in (first..).zip(&weight[first..]) {
         let end = ((sample + 1) * n_latent).min(range.end);
         // Eight at a time: those that are too many are overwritten by the next sample.
-        for at in (at..end).step_by(LANES) {
-            let at = at - range.start;
-            out[at..at + LANES].fill(weight[sample]);
+        while at < end {
+            fill(out, at - range.start, *weight);
+            at += LANES;
         }
         at = end;
+        if at == range.end {
+            break;
+        }
     }
-    let end = range.len();
-    out[end..end + LANES].fill(1.0);
+    fill(out, range.len(), 1.0);
+}
+
+#[inline(always)]
+fn fill(out: &mut [f64], at: usize, value: f64) {
+    if let Some(lanes) = out[at..].first_chunk_mut() {
+        *lanes = [value; LANES];
+    }
 }
 
 pub(super) fn check_presence(weight: &ArrayView2<'_, f64>) -> Result<()> {

@@ -20,9 +20,6 @@ pub(crate) use transpose::{gather, scatter};
 /// Eight numbers in as many registers as the processor needs for them.
 pub(crate) type Vector<S> = fearless_simd::f64x8<S>;
 
-/// A yes or no for each of them.
-pub(crate) type Mask<S> = fearless_simd::mask64x8<S>;
-
 /// 1.5 * 2^52: adding it to a number below 2^51 rounds that number to an integer, which then stands in the lowest bits.
 const ROUND: f64 = 6_755_399_441_055_744.0;
 

@@ -20,7 +20,8 @@ fn levels() -> Vec<Level> {
     let best = Level::new();
     #[cfg(target_arch = "x86_64")]
     {
-        let lower = [best.as_sse2().map(Level::Sse2), best.as_sse4_2().map(Level::Sse4_2), best.as_avx2().map(Level::Avx2)];
+        let lower =
+            [best.as_sse2().map(Level::Sse2), best.as_sse4_2().map(Level::Sse4_2), best.as_avx2().map(Level::Avx2)];
         lower.into_iter().flatten().chain([best]).collect()
     }
     #[cfg(not(target_arch = "x86_64"))]

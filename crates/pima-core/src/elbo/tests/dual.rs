@@ -129,8 +129,10 @@ impl Dual {
 
     /// `log sum exp`.
     pub(super) fn log_sum_exp(terms: &[Self]) -> Self {
-        let largest = terms.iter().map(|term| term.value.get()).fold(f64::NEG_INFINITY, f64::max);
-        let largest = Self::constant(largest);
+        // With all its digits: those past the sixteenth of 1e24 are 1e8.
+        let larger = |a: Double, b: Double| if (b - a).get() > 0.0 { b } else { a };
+        let largest = terms.iter().map(|term| term.value).reduce(larger).expect("a term");
+        let largest = Self { value: largest, slope: 0.0.into() };
         let sum = terms.iter().fold(Self::constant(0.0), |sum, term| sum + (*term - largest).exp());
         sum.ln() + largest
     }

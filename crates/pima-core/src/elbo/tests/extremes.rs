@@ -108,9 +108,8 @@ impl<'a> Sample<'a> {
             .collect();
         // dg_c = g_c (dt_c - sum_k g_k dt_k); below the least normal number g is zero.
         let total: f64 = clusters().map(|c| g[c] * score[c]).sum();
-        let d_g: Vec<f64> = clusters()
-            .map(|c| g[c] * ((1.0 - g[c]) * score[c] + (total - g[c] * score[c])) + g[c] + 1e-290)
-            .collect();
+        let d_g: Vec<f64> =
+            clusters().map(|c| g[c] * ((1.0 - g[c]) * score[c] + (total - g[c] * score[c])) + g[c] + 1e-290).collect();
         // A_c = R_c + K_c + 2 log(g_c/pi_c), and h_c = g_c (A_c - sum_k g_k A_k).
         let size: Vec<f64> = clusters().map(|c| cost[c] + 2.0 * (score[c] + log_weights[c].abs() + total)).collect();
         let average: f64 = clusters().map(|c| g[c] * size[c]).sum();
@@ -188,7 +187,11 @@ fn check(problem: &Problem) -> Result<(), TestCaseError> {
         }
         let expected = sample.objective(posterior, By::Mean(0)).value.get() - z;
         let error = (workspace.loss()[0] - expected).abs();
-        prop_assert!(error <= ROUNDING * (allowed.loss + z.abs()), "{posterior:?}: {}, expected {expected}", workspace.loss()[0]);
+        prop_assert!(
+            error <= ROUNDING * (allowed.loss + z.abs()),
+            "{posterior:?}: {}, expected {expected}",
+            workspace.loss()[0]
+        );
     }
     Ok(())
 }
