@@ -153,7 +153,8 @@ fn extreme(latent: usize, clusters: usize, seed: u64) -> Problem {
     let c = rng.random_range(0..clusters);
     for j in 0..latent {
         let (m, s) = (problem.prior_mean[[c, j]], problem.prior_var[[c, j]]);
-        problem.mean[[0, 0, j]] = if seed % 2 == 0 { m + s.sqrt() * rng.random_range(-2.0..2.0) } else { 20.0 * m };
+        problem.mean[[0, 0, j]] =
+            if seed.is_multiple_of(2) { m + s.sqrt() * rng.random_range(-2.0..2.0) } else { 20.0 * m };
     }
     problem
 }
