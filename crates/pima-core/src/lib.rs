@@ -8,10 +8,8 @@ mod buffer;
 mod check;
 // The shape of a modality: image, curve or vector.
 mod shape;
-// The exponential, vectorisable.
-mod exp;
-// Sums over clusters.
-mod reduce;
+// Vectors of numbers, and their exponential and logarithm.
+mod simd;
 // Softmax by log-sum-exp.
 mod softmax;
 // The Gaussian mixture prior and its responsibilities.
@@ -39,7 +37,7 @@ pub use cluster::{GmmFit, GmmOptions, KMeans, fit_gmm, kmeans, kmeans_plus_plus}
 pub use elbo::{ClusterPosterior, ElboTerms, ElboWorkspace};
 pub use error::{Error, Location, Result};
 pub use expert::{Expert, ExpertError, ExpertFit};
-pub use fusion::{Fusion, product_of_experts};
+pub use fusion::{Components, Fusion, MixturePosterior, product_of_experts};
 pub use gaussian::{kl, log_density, sample};
 pub use metrics::{ClusterAccuracy, ari, confusion_matrix, nmi, rmse, unsupervised_accuracy};
 pub use moments::mixture_moments;

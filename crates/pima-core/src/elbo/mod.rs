@@ -2,6 +2,7 @@
 
 mod kernel;
 mod rows;
+mod sampling;
 #[cfg(test)]
 mod tests;
 mod workspace;

@@ -1,13 +1,44 @@
 //! The outputs of the kernel for a run of samples, and how they are split between threads.
 
 use crate::buffer::size;
+use crate::simd::Lanes;
+
+/// Vectors per tile: the samples that the kernel computes together.
+pub(super) const WIDTH: usize = 2;
+
+/// One number for each sample of a tile.
+pub(super) type Tile = [Lanes; WIDTH];
 
 /// Samples per unit of work. Sums over the batch are taken within a chunk and then over the chunks in order, so that they do
 /// not depend on the number of threads.
 pub(super) const CHUNK: usize = 64;
 
-/// Rows of scratch per chunk, each (N).
-const SCRATCH_ROWS: usize = 3;
+/// What one thread computes in, a tile of samples at a time.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    /// mu, var and z, (l) each; in the end the gradients by them.
+    pub(super) mean: Vec<Tile>,
+    pub(super) var: Vec<Tile>,
+    pub(super) z: Vec<Tile>,
+    /// R, K (in the end h) and t (in the end g), (N) each.
+    pub(super) recon: Vec<Tile>,
+    pub(super) divergence: Vec<Tile>,
+    pub(super) score: Vec<Tile>,
+    /// Sums over the samples of a chunk by the logits, (N).
+    pub(super) d_logits: Vec<Lanes>,
+}
+
+impl Scratch {
+    pub(super) fn size(&mut self, n_clusters: usize, n_latent: usize) {
+        for tiles in [&mut self.mean, &mut self.var, &mut self.z] {
+            tiles.resize(n_latent, Tile::default());
+        }
+        for tiles in [&mut self.recon, &mut self.divergence, &mut self.score] {
+            tiles.resize(n_clusters, Tile::default());
+        }
+        self.d_logits.resize(n_clusters, Lanes::default());
+    }
+}
 
 /// Everything the kernel writes, for a whole batch.
 #[derive(Debug, Default)]
@@ -19,13 +50,12 @@ pub(super) struct Outputs {
     pub(super) entropy: Vec<f64>,
     /// g, (B,N).
     pub(super) responsibilities: Vec<f64>,
-    /// dL/dmu, dL/dlogvar without the way through z, and dL/dz without the decoders' part, each (B,l).
+    /// dL/dmu, dL/dlogvar without the way through z, and dL/dz without the decoders' part (of the latent posterior only), each (B,l).
     pub(super) d_mean: Vec<f64>,
     pub(super) d_logvar: Vec<f64>,
     pub(super) d_z: Vec<f64>,
     /// Sum over the samples of each chunk of dL/dlogits less its part in pi, (chunks,N).
     pub(super) d_logits: Vec<f64>,
-    scratch: Vec<f64>,
 }
 
 impl Outputs {
@@ -39,7 +69,6 @@ impl Outputs {
         }
         size(&mut self.responsibilities, n_samples * n_clusters);
         size(&mut self.d_logits, n_chunks * n_clusters);
-        size(&mut self.scratch, n_chunks * SCRATCH_ROWS * n_clusters);
     }
 
     pub(super) fn rows(&mut self) -> Rows<'_> {
@@ -55,7 +84,6 @@ impl Outputs {
             d_logvar: &mut self.d_logvar,
             d_z: &mut self.d_z,
             d_logits: &mut self.d_logits,
-            scratch: &mut self.scratch,
         }
     }
 }
@@ -73,7 +101,6 @@ pub(super) struct Rows<'a> {
     pub(super) d_logvar: &'a mut [f64],
     pub(super) d_z: &'a mut [f64],
     pub(super) d_logits: &'a mut [f64],
-    pub(super) scratch: &'a mut [f64],
 }
 
 impl<'a> Rows<'a> {
@@ -83,7 +110,7 @@ impl<'a> Rows<'a> {
 
     /// Splits off the first `n_chunks` chunks.
     pub(super) fn split_at_chunk(self, n_chunks: usize, n_clusters: usize, n_latent: usize) -> (Self, Self) {
-        let n_samples = n_chunks * CHUNK;
+        let n_samples = (n_chunks * CHUNK).min(self.len());
         let (loss, loss_rest) = self.loss.split_at_mut(n_samples);
         let (recon, recon_rest) = self.recon.split_at_mut(n_samples);
         let (cluster, cluster_rest) = self.cluster.split_at_mut(n_samples);
@@ -94,7 +121,6 @@ impl<'a> Rows<'a> {
         let (d_logvar, d_logvar_rest) = self.d_logvar.split_at_mut(n_samples * n_latent);
         let (d_z, d_z_rest) = self.d_z.split_at_mut(n_samples * n_latent);
         let (d_logits, d_logits_rest) = self.d_logits.split_at_mut(n_chunks * n_clusters);
-        let (scratch, scratch_rest) = self.scratch.split_at_mut(n_chunks * SCRATCH_ROWS * n_clusters);
         let head = Rows {
             first: self.first,
             loss,
@@ -107,7 +133,6 @@ impl<'a> Rows<'a> {
             d_logvar,
             d_z,
             d_logits,
-            scratch,
         };
         let tail = Rows {
             first: self.first + n_samples,
@@ -121,7 +146,6 @@ impl<'a> Rows<'a> {
             d_logvar: d_logvar_rest,
             d_z: d_z_rest,
             d_logits: d_logits_rest,
-            scratch: scratch_rest,
         };
         (head, tail)
     }

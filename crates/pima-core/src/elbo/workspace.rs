@@ -4,10 +4,12 @@ use ndarray::{ArrayView1, ArrayView2, ArrayView3};
 
 use super::ClusterPosterior;
 use super::kernel::{self, Inputs};
-use super::rows::Outputs;
+use super::rows::{Outputs, Scratch};
+use super::sampling::{self, Adjoints, Sampling};
 use crate::buffer::{RowMajor, size};
 use crate::fusion::Product;
-use crate::{Error, Fusion, Location, MixturePrior, Result, check};
+use crate::simd::{Level, dispatch};
+use crate::{Error, Location, MixturePrior, Result, check};
 
 /// Work (B N l) from which the kernel uses rayon's threads. Results do not depend on it.
 const PARALLEL_FROM: usize = 1 << 18;
@@ -38,7 +40,6 @@ enum Stage {
 /// bit for bit the same whatever the number of threads.
 #[derive(Debug, Default)]
 pub struct ElboWorkspace {
-    fusion: Fusion,
     stage: Stage,
     product: Product,
     /// exp(logvar), z and z - mu, (B,l) each.
@@ -47,11 +48,12 @@ pub struct ElboWorkspace {
     noise: Vec<f64>,
     n_clusters: usize,
     recon_columns: usize,
+    latent: bool,
     outputs: Outputs,
+    /// One for each thread.
+    scratch: Vec<Scratch>,
     ones: Vec<f64>,
     d_logits: Vec<f64>,
-    mean_adjoint: Vec<f64>,
-    logvar_adjoint: Vec<f64>,
     grad_mean: Vec<f64>,
     grad_logvar: Vec<f64>,
     eps_in: RowMajor,
@@ -73,13 +75,10 @@ pub struct ElboTerms<'a> {
 }
 
 impl ElboWorkspace {
-    /// A workspace that fuses the modalities by `fusion`.
-    pub fn with_fusion(fusion: Fusion) -> Self {
-        Self { fusion, ..Self::default() }
-    }
-
     /// Fuses the posteriors `mean`, `logvar` (M,B,l) of the modalities present, `weight` (M,B) in {0,1}, and samples
     /// `z = mu + eps exp(logvar/2)` with `eps` (B,l).
+    ///
+    /// The product of experts. For a mixture of products pass the weights of its components, from [`Fusion`](crate::Fusion).
     ///
     /// Values of an absent modality do not matter, be they NaN.
     ///
@@ -98,27 +97,25 @@ impl ElboWorkspace {
         let (_, n_samples, n_latent) = mean.dim();
         check::shape("fuse: eps", "(B,l)", &[n_samples, n_latent], eps.shape())?;
         let place = |(b, j)| Location::sample(b).in_dimension(j);
-        check::finite("eps", &eps, place)?;
-        match self.fusion {
-            Fusion::ProductOfExperts => self.product.fuse(mean, logvar, weight)?,
-        }
+        self.product.fuse(mean, logvar, weight)?;
         let n = n_samples * n_latent;
         for buffer in [&mut self.var, &mut self.z, &mut self.noise] {
             size(buffer, n);
         }
-        let eps = self.eps_in.of(&eps);
-        for i in 0..n {
-            let deviation = (0.5 * self.product.logvar[i]).exp();
-            self.var[i] = deviation * deviation;
-            self.noise[i] = eps[i] * deviation;
-            self.z[i] = self.product.mean[i] + self.noise[i];
+        let sampling = Sampling {
+            mean: &self.product.mean,
+            logvar: &self.product.logvar,
+            eps: self.eps_in.of(&eps),
+            var: &mut self.var,
+            noise: &mut self.noise,
+            z: &mut self.z,
+        };
+        if !dispatch!(Level::new(), simd => sampling::draw(simd, sampling)) {
+            check::finite("eps", &eps, place)?;
+            check::finite("z", &view2(&self.z, (n_samples, n_latent)), place)?;
         }
         self.stage = Stage::Fused;
-        let overflow = check::finite("z", &self.z(), place);
-        if overflow.is_err() {
-            self.stage = Stage::Empty;
-        }
-        overflow
+        Ok(())
     }
 
     /// Loss, cluster posterior and gradients up to the fused posterior, for the reconstruction term `recon`: R (B,N), or (B,1)
@@ -146,6 +143,7 @@ impl ElboWorkspace {
         }
         self.n_clusters = n_clusters;
         self.recon_columns = recon.ncols();
+        self.latent = posterior == ClusterPosterior::Latent;
         self.outputs.size(n_samples, n_clusters, n_latent);
         let inputs = Inputs {
             prior,
@@ -158,7 +156,15 @@ impl ElboWorkspace {
             recon_columns: recon.ncols(),
         };
         let parallel = n_samples * n_clusters * n_latent >= PARALLEL_FROM;
-        kernel::evaluate(inputs, self.outputs.rows(), parallel);
+        let n_threads = if parallel { rayon::current_num_threads() } else { 1 };
+        if self.scratch.len() < n_threads {
+            self.scratch.resize_with(n_threads, Scratch::default);
+        }
+        let scratch = &mut self.scratch[..n_threads];
+        for scratch in scratch.iter_mut() {
+            scratch.size(n_clusters, n_latent);
+        }
+        kernel::evaluate(inputs, self.outputs.rows(), scratch);
         if !check::all_finite_slice(&self.outputs.loss) {
             return Err(self.cause_of_failure(&recon));
         }
@@ -186,32 +192,22 @@ impl ElboWorkspace {
         self.stage = Stage::Evaluated;
         let (n_samples, n_latent) = (self.product.n_samples, self.product.n_latent);
         check::shape("pull_back: z_adjoint", "(B,l)", &[n_samples, n_latent], z_adjoint.shape())?;
-        let place = |(b, j)| Location::sample(b).in_dimension(j);
-        check::finite("z_adjoint", &z_adjoint, place)?;
-        let n = n_samples * n_latent;
-        size(&mut self.mean_adjoint, n);
-        size(&mut self.logvar_adjoint, n);
-        let z_adjoint = self.adjoint_in.of(&z_adjoint);
-        for i in 0..n {
-            let d_z = self.outputs.d_z[i] + z_adjoint[i];
-            self.mean_adjoint[i] = self.outputs.d_mean[i] + d_z;
-            // dz/dlogvar = eps exp(logvar/2)/2 = (z - mu)/2.
-            self.logvar_adjoint[i] = self.outputs.d_logvar[i] + 0.5 * d_z * self.noise[i];
-        }
-        let adjoints = [("fused mean gradient", &self.mean_adjoint), ("fused logvar gradient", &self.logvar_adjoint)];
-        for (array, adjoint) in adjoints {
-            check::finite(array, &view2(adjoint, (n_samples, n_latent)), place)?;
-        }
-        let n = self.product.n_modalities * n;
+        let n = self.product.n_modalities * n_samples * n_latent;
         size(&mut self.grad_mean, n);
         size(&mut self.grad_logvar, n);
-        match self.fusion {
-            Fusion::ProductOfExperts => self.product.pull_back(
-                &self.mean_adjoint,
-                &self.logvar_adjoint,
-                &mut self.grad_mean,
-                &mut self.grad_logvar,
-            ),
+        let adjoints = Adjoints {
+            d_mean: &self.outputs.d_mean,
+            d_logvar: &self.outputs.d_logvar,
+            d_z: self.latent.then_some(&self.outputs.d_z),
+            z_adjoint: self.adjoint_in.of(&z_adjoint),
+            noise: &self.noise,
+        };
+        let (grad_mean, grad_logvar) = (&mut self.grad_mean, &mut self.grad_logvar);
+        let product = &self.product;
+        if !dispatch!(Level::new(), simd => sampling::pull_back(simd, adjoints, product, grad_mean, grad_logvar)) {
+            let place = |(b, j)| Location::sample(b).in_dimension(j);
+            check::finite("z_adjoint", &z_adjoint, place)?;
+            return Err(overflow(adjoints, n_latent));
         }
         self.stage = Stage::PulledBack;
         Ok(())
@@ -317,6 +313,30 @@ impl ElboWorkspace {
         let n = shape.0 * shape.1 * shape.2;
         ArrayView3::from_shape(shape, &gradient[..n]).expect("the slice has the length of the shape")
     }
+}
+
+/// The first adjoint of the fused posterior that is not finite.
+#[cold]
+fn overflow(adjoints: Adjoints<'_>, n_latent: usize) -> Error {
+    let fused = |i: usize| {
+        let d_z = adjoints.z_adjoint[i] + adjoints.d_z.map_or(0.0, |d_z| d_z[i]);
+        (adjoints.d_mean[i] + d_z, adjoints.d_logvar[i] + 0.5 * d_z * adjoints.noise[i])
+    };
+    let of = |array, value: f64, i| {
+        (!value.is_finite()).then(|| {
+            let at = Location::sample(i / n_latent).in_dimension(i % n_latent);
+            Error::NotFinite { array, at, value }
+        })
+    };
+    let elements = 0..adjoints.z_adjoint.len();
+    let mean = elements.clone().find_map(|i| of("fused mean gradient", fused(i).0, i));
+    let logvar = || elements.clone().find_map(|i| of("fused logvar gradient", fused(i).1, i));
+    // A sum that overflows with one rounding and not with two leaves neither.
+    mean.or_else(logvar).unwrap_or(Error::NotFinite {
+        array: "fused logvar gradient",
+        at: Location::default(),
+        value: f64::INFINITY,
+    })
 }
 
 fn view2(values: &[f64], shape: (usize, usize)) -> ArrayView2<'_, f64> {

@@ -6,7 +6,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::{BOTH, ClusterPosterior, Problem, Sizes, bits};
-use crate::{ElboWorkspace, Error, Fusion, Location};
+use crate::{ElboWorkspace, Error, Location};
 
 const SIZES: Sizes = Sizes { modalities: 3, samples: 7, latent: 2, clusters: 10 };
 
@@ -138,7 +138,7 @@ fn layouts_other_than_row_major_give_the_same() {
 
 #[test]
 fn a_workspace_that_was_larger_gives_what_a_fresh_one_gives() {
-    let mut workspace = ElboWorkspace::with_fusion(Fusion::ProductOfExperts);
+    let mut workspace = ElboWorkspace::default();
     for (seed, samples) in [(6, 40), (7, 3), (8, 41)] {
         let problem = Problem::random(Sizes { samples, ..SIZES }, seed);
         for posterior in BOTH {

@@ -1,6 +1,8 @@
 //! The kernel against finite differences, a slow and obvious loss, closed forms, and bad input.
 
+mod dual;
 mod edges;
+mod extremes;
 mod gradients;
 mod oracle;
 
