@@ -3,7 +3,7 @@
 use pima_data::{Normalisation, NormalisationMethod, find_mnist, load_mnist};
 use pima_model::{DataLocations, ExperimentConfig, TrainOptions, evaluate, load_data, train};
 use pima_tests::real_data;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 #[test]
 fn labels_counts_and_pixels_are_mnist_s() {

@@ -4,8 +4,8 @@ use crate::config::{DataConfig, DataSource, ExperimentConfig, SourceConfig};
 use crate::{Error, Result};
 use ndarray::Array3;
 use pima_data::{
-    Dataset, DigitsOptions, Labels, LineOptions, OscillatorOptions, Split, find_mnist, load_mnist, load_spectra, manufacture_lines, read_npz, silicon,
-    manufacture_oscillators, oscillator_trajectories, procedural_digits,
+    Dataset, DigitsOptions, Labels, LineOptions, OscillatorOptions, Split, find_mnist, load_mnist, load_spectra,
+    manufacture_lines, manufacture_oscillators, oscillator_trajectories, procedural_digits, read_npz, silicon,
 };
 use sha2::{Digest, Sha256};
 use std::fs;

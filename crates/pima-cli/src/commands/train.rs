@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use pima_cli::{Existing, MetricsRecord, NewRun, RunDirectory, RunRecord, Splits, Summary, draw_all};
 use pima_data::{Dataset, Split};
-use pima_model::{Error, Evaluation, ExperimentConfig, TrainOptions, TrainOutcome, cross_modal_errors, evaluate, train};
+use pima_model::{
+    Error, Evaluation, ExperimentConfig, TrainOptions, TrainOutcome, cross_modal_errors, evaluate, train,
+};
 use pima_nets::{describe_device, set_threads};
 
 use super::{began, typed};

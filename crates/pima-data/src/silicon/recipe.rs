@@ -119,7 +119,6 @@ impl Recipe {
     pub fn check(&self) -> Result<()> {
         let refuse = |problem: String| Err(Error::Recipe { problem });
         let n_atoms = 8 * self.repeats.iter().product::<usize>();
-        // The potential's cutoff must not reach an atom's own image at the strongest compression.
         if self.repeats.contains(&0) || n_atoms > 1000 {
             return refuse(format!("repeats = {:?}: from 8 to 1000 atoms are possible", self.repeats));
         }
