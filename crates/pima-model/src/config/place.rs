@@ -107,6 +107,6 @@ fn within(text: &str, value: &Spanned<DeValue<'_>>, path: &[String]) -> Option<u
         return line_of(text, table, path);
     }
     let (index, rest) = path.split_first()?;
-    let item = value.get_ref().as_array()?.iter().nth(index.parse().ok()?)?;
+    let item = value.get_ref().as_array()?.get(index.parse::<usize>().ok()?)?;
     if rest.is_empty() { Some(line_at(text, item.span().start)) } else { within(text, item, rest) }
 }
