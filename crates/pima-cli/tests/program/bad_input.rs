@@ -22,12 +22,20 @@ fn expect(bench: &Bench, arguments: &str, parts: &[&str]) {
 
 #[test]
 fn configurations_that_make_no_sense() {
-    refused("epochs = 3", "epoch = 2", &["tiny.toml: ", "training", "unknown field `epoch`"]);
-    refused("clusters = 10", "clusters = 10\ncolour = 3", &["tiny.toml: line 12: unknown field `colour`"]);
-    refused("learning_rate = 1e-3", "learning_rate = -1e-3", &["tiny.toml: training.learning_rate is -0.001"]);
-    refused("epochs = 3", "epochs = 3\nrecipe = \"slow\"", &["tiny.toml: training: recipe: expected fast or paper"]);
-    refused("clusters = 10", "clusters = 0", &["tiny.toml: model.clusters is 0"]);
-    refused("clusters = 10", "clusters = -3", &["tiny.toml: ", "-3"]);
+    refused("epochs = 3", "epoch = 2", &["tiny.toml: line 14: training.epoch: unknown field `epoch`"]);
+    refused(
+        "clusters = 10",
+        "clusters = 10\ncolour = 3",
+        &["tiny.toml: line 12: model.colour: unknown field `colour`"],
+    );
+    refused("learning_rate = 1e-3", "learning_rate = -1e-3", &["tiny.toml: line 16: training.learning_rate is -0.001"]);
+    refused(
+        "epochs = 3",
+        "epochs = 3\nrecipe = \"slow\"",
+        &["tiny.toml: line 15: training.recipe: expected fast or paper"],
+    );
+    refused("clusters = 10", "clusters = 0", &["tiny.toml: line 11: model.clusters is 0"]);
+    refused("clusters = 10", "clusters = -3", &["tiny.toml: line 11: model.clusters: ", "-3"]);
     refused("name = \"line\"", "name = \"image\"", &["tiny.toml: modality \"image\" is given twice"]);
     refused("latent = 2", "latent = = 2", &["tiny.toml: line 10, column 10: "]);
     refused("[model]\nlatent = 2\nclusters = 10\n", "", &["tiny.toml: ", "missing field `model`"]);

@@ -93,7 +93,7 @@ fn the_program_explains_itself() {
     let bench = Bench::new(TINY);
     let (version, _) = bench.ok("--version");
     assert!(version.starts_with(&format!("pima {} (libtorch ", env!("CARGO_PKG_VERSION"))), "{version}");
-    for command in ["train", "evaluate", "plot", "data"] {
+    for command in ["train", "evaluate", "infer", "plot", "data"] {
         let (help, _) = bench.ok(&format!("{command} --help"));
         assert!(help.contains("Example") && help.contains(&format!("\n  pima {command} ")), "{help}");
     }
@@ -109,12 +109,17 @@ fn the_readmes_experiment_runs() {
     assert_ne!(small, config);
     let bench = Bench::new(&small);
     bench.ok("train tiny.toml --out runs/first --device cpu --threads 1");
+    bench.ok("data digits --out images.npz --train 10 --test 2");
+    bench.ok("infer runs/first --given images.npz --intervals 0.5,0.9 --device cpu --out preds.npz");
     // Every array that the README reads is there under its name.
-    let predictions = fs::read(bench.path("runs/first/predictions.npz")).unwrap();
-    let names: Vec<&str> = readme.split("p[\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
-    assert_eq!(names.len(), 11);
-    for name in names {
-        let entry = format!("{name}.npy");
-        assert!(predictions.windows(entry.len()).any(|part| part == entry.as_bytes()), "{name}");
+    let (run, infer) = readme.split_once("## Infer").unwrap();
+    for (text, file, n) in [(run, "runs/first/predictions.npz", 11), (infer, "preds.npz", 9)] {
+        let written = fs::read(bench.path(file)).unwrap();
+        let names: Vec<&str> = text.split("p[\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        assert_eq!(names.len(), n, "{file}");
+        for name in names {
+            let entry = format!("{name}.npy");
+            assert!(written.windows(entry.len()).any(|part| part == entry.as_bytes()), "{file}: {name}");
+        }
     }
 }
