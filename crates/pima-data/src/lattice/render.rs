@@ -36,7 +36,7 @@ impl View {
         let right = unit([turn.cos(), turn.sin(), a]);
         let into = unit([-a, b, 1.0]);
         let down = cross(into, right);
-        let light = unit([-0.42 + 0.08 * normal(rng), -0.55 + 0.08 * normal(rng), -0.72]);
+        let light = unit([-0.42 + 0.04 * normal(rng), -0.55 + 0.04 * normal(rng), -0.72]);
         // Printed specimens end at a whole cell: the gyroid's sheets are cut there, the octet's outermost struts are whole.
         let front = match kind {
             LatticeKind::Gyroid => 0.03 * normal(rng),
@@ -76,7 +76,7 @@ fn brightness(solid: &Solid, view: &View, from: Vector) -> f32 {
     let mut depth = 0.0;
     for _ in 0..MAX_STEPS {
         let at = along(start, depth, view.into);
-        let distance = solid.distance(at);
+        let distance = solid.distance_behind_face(at);
         if distance < TOUCH {
             let smooth = solid.normal(at);
             let normal = rough(smooth, at, view.grain, 0.22);
@@ -109,7 +109,7 @@ fn openness(solid: &Solid, at: Vector, normal: Vector, front: f32) -> f32 {
         let reach = 0.035 * step as f32;
         let probe = along(at, reach, normal);
         if probe[2] > front {
-            hidden += weight * (reach - solid.distance(probe)).max(0.0) / reach;
+            hidden += weight * (reach - solid.distance_behind_face(probe)).max(0.0) / reach;
         }
         weight *= 0.75;
     }

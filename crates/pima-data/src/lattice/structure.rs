@@ -63,6 +63,19 @@ impl Solid {
         }
     }
 
+    /// As [`distance`](Self::distance), of a specimen that ends at the plane z = 0: the gyroid is cut there, the octet keeps the front halves of
+    /// the struts that lie in that plane and nothing else in front of it.
+    #[inline]
+    pub(super) fn distance_behind_face(&self, at: Vector) -> f32 {
+        if self.kind == LatticeKind::Octet && at[2] < 0.0 {
+            let [x, y, z] = at.map(|x| (x - x.round()).abs());
+            let in_face = (0.5 * (x - y) * (x - y) + z * z).sqrt() - self.thickness;
+            // What is behind the face may be nearer, so no step leads far beyond it.
+            return in_face.min(0.004 - at[2]);
+        }
+        self.distance(at)
+    }
+
     /// The outward unit normal of the surface near a point.
     pub(super) fn normal(&self, at: Vector) -> Vector {
         let gradient = match self.kind {
@@ -77,7 +90,7 @@ impl Solid {
                     let (mut ahead, mut behind) = (at, at);
                     ahead[axis] += STEP;
                     behind[axis] -= STEP;
-                    self.distance(ahead) - self.distance(behind)
+                    self.distance_behind_face(ahead) - self.distance_behind_face(behind)
                 };
                 [slope(0), slope(1), slope(2)]
             }
