@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::{LatticeFolder, StressUnit, error};
 use crate::error::{Error, Result};
@@ -57,36 +58,47 @@ impl Curve {
     }
 }
 
-/// The records of a csv file with their lines: fields trimmed, empty lines and comments left out, the separator guessed from the first line that
-/// has one. Beside a semicolon or a tab, decimal commas become points.
+/// The records of a csv file with their lines: fields trimmed, empty lines and comments left out, the separator guessed from the first line
+/// that says something. Beside a semicolon or a tab, decimal commas become points.
 pub(super) fn records(path: &Path) -> Result<impl Iterator<Item = Result<(u64, Vec<String>)>> + use<>> {
     let bytes = fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
-    let content = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes).to_vec();
-    let first =
-        content.split(|&byte| byte == b'\n').find(|line| !line.starts_with(b"#") && !line.trim_ascii().is_empty());
-    let has = |separator: u8| first.is_some_and(|line| line.contains(&separator));
-    let separator = [b';', b'\t', b','].into_iter().find(|&separator| has(separator)).unwrap_or(b',');
+    let content: Arc<[u8]> = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes).into();
+    let first = content.split(|&byte| byte == b'\n').find(|line| says_something(line)).unwrap_or_default();
+    let separator = [b';', b'\t', b','].into_iter().find(|separator| first.contains(separator)).unwrap_or(b',');
     let reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
         .comment(Some(b'#'))
         .trim(csv::Trim::All)
         .delimiter(separator)
-        .from_reader(std::io::Cursor::new(content));
+        .from_reader(std::io::Cursor::new(content.clone()));
     let path = path.to_owned();
-    Ok(reader.into_records().map(move |record| {
+    let records = reader.into_records().map(move |record| {
         let record = record.map_err(|problem| {
-            let line = problem.position().map(csv::Position::line);
+            let line = problem.position().map(|position| line_of(&content, position));
             let problem = match problem.kind() {
                 csv::ErrorKind::Utf8 { .. } => "not text (UTF-8)".to_owned(),
                 _ => problem.to_string(),
             };
             error(&path, line, problem)
         })?;
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = record.position().map_or(0, |position| line_of(&content, position));
         let field = |field: &str| if separator == b',' { field.to_owned() } else { field.replace(',', ".") };
-        Ok((line, record.iter().map(field).collect()))
-    }))
+        Ok((line, record.iter().map(field).collect::<Vec<_>>()))
+    });
+    Ok(records.filter(|record| record.as_ref().map_or(true, |(_, fields)| fields.iter().any(|f| !f.is_empty()))))
+}
+
+fn says_something(line: &[u8]) -> bool {
+    let line = line.trim_ascii();
+    !line.is_empty() && !line.starts_with(b"#")
+}
+
+/// The line of a record. A reader's position is where it began to look for it, before any comments and empty lines.
+fn line_of(content: &[u8], position: &csv::Position) -> u64 {
+    let rest = usize::try_from(position.byte()).ok().and_then(|at| content.get(at..)).unwrap_or_default();
+    let before = rest.split(|&byte| byte == b'\n').take_while(|line| !says_something(line)).count();
+    position.line() + before as u64
 }
 
 /// Reads one curve and checks that it is one.
@@ -157,7 +169,7 @@ fn heading(path: &Path, line: u64, fields: &[String], options: &LatticeFolder) -
     let words: Vec<&str> = lower[stress].split(|c: char| !c.is_alphanumeric() && c != '/').collect();
     let said = units
         .iter()
-        .find(|(name, _)| words.iter().any(|word| word == name || *name == "n/mm" && word.starts_with(name)));
+        .find(|(name, _)| words.iter().any(|word| word == name || *name == "n/mm" && word.starts_with(*name)));
     if let Some((_, unit)) = said
         && *unit != options.stress
     {

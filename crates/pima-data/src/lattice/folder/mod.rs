@@ -169,7 +169,7 @@ pub fn load_lattices(folder: &Path, options: &LatticeFolder) -> Result<LoadedLat
     check(options)?;
     let specimens = find(folder)?;
     let mut notes = unmatched(&specimens, options.allow_missing)?;
-    let read: Vec<_> = specimens.par_iter().map(|(name, files)| read(name, files, options)).collect::<Result<_>>()?;
+    let read: Vec<_> = specimens.par_iter().map(|(_, files)| read(files, options)).collect::<Result<_>>()?;
 
     let mut grid = None;
     let curves =
@@ -284,7 +284,7 @@ struct Read {
     notes: Vec<LatticeNote>,
 }
 
-fn read(_name: &str, files: &Files, options: &LatticeFolder) -> Result<Read> {
+fn read(files: &Files, options: &LatticeFolder) -> Result<Read> {
     let mut notes = Vec::new();
     let photograph = files.image.as_deref().map(|path| photograph::read(path, options.side, &mut notes)).transpose()?;
     let curve = files.curve.as_deref().map(|path| curve::read(path, options)).transpose()?;
