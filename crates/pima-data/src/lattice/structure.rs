@@ -171,16 +171,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn densities_are_those_of_the_literature() {
-        // Gyroid sheets and octet trusses counted on fine grids by an independent program.
+    fn densities_are_those_counted_point_by_point() {
+        // Points inside, of 200^3 in a gyroid's cell and 300^3 in an eighth of an octet's, counted once with exact sines.
         let known = [
-            (LatticeKind::Gyroid, [(0.2, 0.128), (0.3, 0.191), (0.4, 0.258), (0.5, 0.322)].as_slice()),
-            (LatticeKind::Octet, [(0.06, 0.163), (0.08, 0.265), (0.10, 0.375)].as_slice()),
+            (LatticeKind::Gyroid, [(0.2, 0.1287), (0.3, 0.1936), (0.4, 0.2582), (0.5, 0.3234)].as_slice()),
+            (LatticeKind::Octet, [(0.06, 0.1584), (0.08, 0.2621), (0.10, 0.3785)].as_slice()),
         ];
         for (kind, known) in known {
             for &(thickness, density) in known {
                 let found = Solid::new(kind, thickness).density();
-                assert!((found / density - 1.0).abs() < 0.02, "{kind:?} {thickness}: {found} is not {density}");
+                assert!((found / density - 1.0).abs() < 5e-3, "{kind:?} {thickness}: {found} is not {density}");
             }
         }
     }
