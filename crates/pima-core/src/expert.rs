@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayViewMut1, ArrayViewMut2};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
+
+use crate::Link;
 
 /// A physical model `E(theta)` of one modality, in physical units, that depends on the cluster through its parameters alone
 /// (Walker et al. 2023, section 2.2).
@@ -24,6 +26,27 @@ pub trait Expert: fmt::Debug + Send + Sync {
     /// Number of parameters, `P`.
     fn n_parameters(&self) -> usize {
         self.parameter_names().len()
+    }
+
+    /// Where each parameter may lie, in the order of `theta`; no entries at all where any number will do.
+    fn links(&self) -> &[Link] {
+        &[]
+    }
+
+    /// What a user reads off a fit, in physical units: the parameters, and where an expert adds them, quantities derived from them.
+    ///
+    /// `covariance` (P,P) is that of `theta` (P): a fit's [`covariance_factor`](ExpertFit::covariance_factor) times the noise
+    /// variance. Derived quantities carry it along to first order.
+    ///
+    /// # Panics
+    /// May panic if `theta` is not (P) or `covariance` is not (P,P).
+    fn quantities(&self, theta: ArrayView1<'_, f64>, covariance: Option<ArrayView2<'_, f64>>) -> Vec<Quantity> {
+        let unit = |p: usize| self.parameter_units().get(p).cloned().unwrap_or_default();
+        let error = |p: usize| covariance.map(|covariance| covariance[[p, p]].sqrt());
+        let parameters = self.parameter_names().iter().enumerate();
+        parameters
+            .map(|(p, name)| Quantity { name: name.clone(), unit: unit(p), value: theta[p], standard_error: error(p) })
+            .collect()
     }
 
     /// Writes `E(theta)` (d) into `out`.
@@ -61,6 +84,19 @@ pub trait Expert: fmt::Debug + Send + Sync {
         weight: ArrayView1<'_, f64>,
         theta: ArrayView1<'_, f64>,
     ) -> Result<ExpertFit, ExpertError>;
+}
+
+/// A number that an expert identified, as it is reported.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Quantity {
+    /// What it is.
+    pub name: String,
+    /// Its unit; empty where there is none.
+    pub unit: String,
+    /// Its value.
+    pub value: f64,
+    /// Its standard error; `None` where the data leave it undetermined.
+    pub standard_error: Option<f64>,
 }
 
 /// A fitted expert of one cluster.

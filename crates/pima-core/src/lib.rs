@@ -28,6 +28,10 @@ mod moments;
 mod quantile;
 // What a physics expert must be able to do.
 mod expert;
+// Where a parameter may lie, and how to move in it freely.
+mod link;
+// Experts whose parameters follow the latent point.
+mod latent_expert;
 // Clustering of points: k-means and Gaussian mixtures by EM.
 mod cluster;
 // Scores of a clustering against labels, and of predictions against the truth.
@@ -36,9 +40,13 @@ mod metrics;
 pub use cluster::{GmmFit, GmmOptions, KMeans, fit_gmm, kmeans, kmeans_plus_plus};
 pub use elbo::{ClusterPosterior, ElboTerms, ElboWorkspace};
 pub use error::{Error, Location, Result};
-pub use expert::{Expert, ExpertError, ExpertFit};
+pub use expert::{Expert, ExpertError, ExpertFit, Quantity};
 pub use fusion::{Components, Fusion, MixturePosterior, product_of_experts};
 pub use gaussian::{kl, log_density, sample};
+pub use latent_expert::{
+    LatentExpert, LatentFit, LatentFitOptions, LatentSamples, LatentSums, squared_error, squared_error_adjoint,
+};
+pub use link::Link;
 pub use metrics::{ClusterAccuracy, ari, confusion_matrix, nmi, rmse, unsupervised_accuracy};
 pub use moments::mixture_moments;
 pub use prior::{MixturePrior, most_probable};

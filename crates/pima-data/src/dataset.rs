@@ -13,6 +13,7 @@ pub struct Dataset {
     modalities: Vec<ModalityData>,
     labels: Option<Labels>,
     held_out: Option<Vec<bool>>,
+    groups: Option<Vec<usize>>,
 }
 
 impl Dataset {
@@ -54,7 +55,7 @@ impl Dataset {
         if let Some(row) = (0..n_samples).find(|&row| !modalities.iter().any(|modality| modality.is_present(row))) {
             return Err(Error::NothingPresent { row });
         }
-        Ok(Self { name, modalities, labels, held_out: None })
+        Ok(Self { name, modalities, labels, held_out: None, groups: None })
     }
 
     /// Marks the rows that the makers of the data set aside for testing (`true`), as MNIST's 10,000: a
@@ -74,14 +75,31 @@ impl Dataset {
         Ok(self)
     }
 
+    /// Says which rows are of one thing, by a number for each row: the quadrants of one photograph, repeated measurements of one specimen.
+    /// A [`Split`](crate::Split) keeps the rows of a group together, so that nothing is tested on what it was trained on.
+    ///
+    /// # Errors
+    /// [`Error::Length`] unless there is one entry per row.
+    pub fn with_groups(mut self, groups: Vec<usize>) -> Result<Self> {
+        if groups.len() != self.n_samples() {
+            return Err(Error::Length {
+                what: format!("groups of dataset '{}'", self.name),
+                expected: self.n_samples(),
+                got: groups.len(),
+            });
+        }
+        self.groups = Some(groups);
+        Ok(self)
+    }
+
     /// Adds a modality of the same samples, such as a manufactured one.
     ///
     /// # Errors
     /// [`Error::Length`] or [`Error::DuplicateModality`].
     pub fn with_modality(self, modality: ModalityData) -> Result<Self> {
-        let Self { name, mut modalities, labels, held_out } = self;
+        let Self { name, mut modalities, labels, held_out, groups } = self;
         modalities.push(modality);
-        Ok(Self { held_out, ..Self::new(name, modalities, labels)? })
+        Ok(Self { held_out, groups, ..Self::new(name, modalities, labels)? })
     }
 
     /// The same samples with only the named modalities, in the order named. Values are moved, not copied.
@@ -90,7 +108,7 @@ impl Dataset {
     /// [`Error::UnknownModality`] for a name that is not there (or no longer: named twice), and as
     /// [`Dataset::new`] if nothing is left.
     pub fn with_only(self, names: &[&str]) -> Result<Self> {
-        let Self { name, mut modalities, labels, held_out } = self;
+        let Self { name, mut modalities, labels, held_out, groups } = self;
         let mut kept = Vec::with_capacity(names.len());
         for &wanted in names {
             let Some(at) = modalities.iter().position(|modality| modality.name() == wanted) else {
@@ -98,7 +116,7 @@ impl Dataset {
             };
             kept.push(modalities.remove(at));
         }
-        Ok(Self { held_out, ..Self::new(name, kept, labels)? })
+        Ok(Self { held_out, groups, ..Self::new(name, kept, labels)? })
     }
 
     /// What the data is.
@@ -134,6 +152,11 @@ impl Dataset {
         self.held_out.as_deref()
     }
 
+    /// The group of each row (D), if rows belong together.
+    pub fn groups(&self) -> Option<&[usize]> {
+        self.groups.as_deref()
+    }
+
     /// A copy of the given rows, in their order; a row may be taken more than once.
     ///
     /// # Errors
@@ -151,6 +174,7 @@ impl Dataset {
             modalities: self.modalities.iter().map(|modality| modality.select(rows)).collect(),
             labels: self.labels.as_ref().map(|labels| labels.select(rows)),
             held_out: self.held_out.as_ref().map(|held_out| rows.iter().map(|&row| held_out[row]).collect()),
+            groups: self.groups.as_ref().map(|groups| rows.iter().map(|&row| groups[row]).collect()),
         })
     }
 
@@ -223,12 +247,15 @@ mod tests {
             .unwrap()
             .with_held_out(vec![false, true, false, true])
             .unwrap()
+            .with_groups(vec![7, 7, 9, 9])
+            .unwrap()
             .with_modality(modality("b", 4))
             .unwrap();
         let some = data.select(&[3, 0]).unwrap();
         assert_eq!(some.modality("b").unwrap().values(), array![[30.0, 31.0], [0.0, 1.0]]);
         assert_eq!(some.labels().unwrap().values(), [0, 0]);
         assert_eq!(some.held_out(), Some(&[true, false][..]));
+        assert_eq!(some.groups(), Some(&[9, 7][..]));
         let first = data.first(Some(1), None).unwrap();
         assert_eq!(first.labels().unwrap().values(), [0, 1, 0]);
         assert!(matches!(data.select(&[4]), Err(Error::Row { row: 4, n_samples: 4 })));
@@ -236,5 +263,7 @@ mod tests {
         assert_eq!(error, "no modality 'c'; the dataset has a, b");
         let only = data.with_only(&["b"]).unwrap();
         assert_eq!((only.modalities().len(), only.held_out().is_some()), (1, true));
+        let error = only.with_groups(vec![0]).unwrap_err().to_string();
+        assert_eq!(error, "groups of dataset 'toy': expected 4 entries, got 1");
     }
 }

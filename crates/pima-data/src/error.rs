@@ -185,6 +185,16 @@ pub enum Error {
         /// What ended it.
         reason: String,
     },
+    /// A file of a folder of lattices that cannot be used.
+    #[error("{place}: {problem}", place = place(path, *line))]
+    Lattice {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1, where there is one.
+        line: Option<u64>,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// An npz file that does not hold a dataset.
     #[error("{path}: {problem}", path = path.display())]
     Npz {
@@ -282,6 +292,10 @@ impl std::fmt::Display for Place {
             Self::Row(row) => write!(f, ", row {row}"),
         }
     }
+}
+
+fn place(path: &std::path::Path, line: Option<u64>) -> String {
+    line.map_or_else(|| path.display().to_string(), |line| format!("{}, line {line}", path.display()))
 }
 
 /// What can be wrong in an IDX file.

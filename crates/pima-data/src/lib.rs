@@ -12,6 +12,8 @@ mod error;
 mod idx;
 /// Known classes, to judge by and not to train on.
 mod labels;
+/// Metal lattices: photographs and stress-strain curves, from files or made up.
+mod lattice;
 /// Curves made from labels: the papers' noisy lines.
 mod manufactured;
 /// MNIST and where to look for it.
@@ -40,6 +42,10 @@ pub use digits::{DigitStyle, DigitsOptions, procedural_digits};
 pub use error::{Error, IdxProblem, Place, Result};
 pub use idx::{IdxImages, read_idx_images, read_idx_labels};
 pub use labels::Labels;
+pub use lattice::{
+    CompressionTest, GeneratedLattices, LatticeFolder, LatticeKind, LatticeNote, LatticeOptions, LatticeSpecimen,
+    LoadedLattices, ScalingLaw, StressUnit, generate_lattices, load_lattices,
+};
 pub use manufactured::{LineOptions, SlopeLaw, manufacture_lines};
 pub use mnist::{MNIST_FILES, find_mnist, load_mnist};
 pub use modality::{MeasurementAxis, ModalityData, ModalityDescription};

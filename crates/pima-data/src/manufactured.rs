@@ -62,7 +62,8 @@ pub struct LineOptions {
     pub name: String,
     /// Number of coordinates, evenly on [0, 1], both ends included; 20 in the papers (2023, A.3).
     pub n_coordinates: usize,
-    /// Variance of the noise. The papers' `N(0, 0.01)` and `N(0, 0.5)` are read as variances.
+    /// Variance of the noise. The papers' `N(0, 0.01)` and `N(0, 0.5)` (low and high noise in Trask et al. 2022, section 3.1, where the images
+    /// stay as they are) are read as variances.
     pub noise_variance: f64,
     /// Slope of each label.
     pub slopes: SlopeLaw,

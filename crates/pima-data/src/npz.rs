@@ -16,6 +16,7 @@ use crate::modality::{MeasurementAxis, ModalityData};
 
 const LABEL: &str = "label";
 const HELD_OUT: &str = "held_out";
+const GROUP: &str = "group";
 const META: &str = "meta";
 const AXIS: &str = "axis_";
 const PRESENT: &str = "present_";
@@ -48,6 +49,7 @@ struct MetaModality {
 /// | `axis_<modality>` | (L) f64 | where along the curve it was measured |
 /// | `label` | (D) i64 | known classes, 0 and up |
 /// | `held_out` | (D) bool | rows set aside for testing |
+/// | `group` | (D) i64 | rows of one number belong together and are never split |
 /// | `meta` | bytes | JSON: the names and units |
 ///
 /// Only the modalities must be there for [`read_npz`]. Values may be of any type NumPy is likely to save, and are kept
@@ -125,6 +127,10 @@ fn write_arrays(dataset: &Dataset, mut npz: NpzWriter<BufWriter<File>>) -> Resul
     if let Some(held_out) = dataset.held_out() {
         npz.add_array(HELD_OUT, &ArrayView1::from(held_out))?;
     }
+    if let Some(groups) = dataset.groups() {
+        let values: Array1<i64> = groups.iter().map(|&group| group as i64).collect();
+        npz.add_array(GROUP, &values)?;
+    }
     let json = serde_json::to_vec(&meta).expect("names and units are plain strings");
     npz.add_array(META, &Array1::from_vec(json))?;
     npz.finish()
@@ -137,9 +143,12 @@ fn write_arrays(dataset: &Dataset, mut npz: NpzWriter<BufWriter<File>>) -> Resul
 /// [`Error::Io`] if the file cannot be opened, [`Error::Npz`] naming the array that cannot be read, and whatever
 /// [`ModalityData`], [`Labels`] and [`Dataset`] refuse.
 pub fn read_npz(path: &Path) -> Result<Dataset> {
-    let Contents { name, modalities, labels, held_out } = Contents::read(path, &mut None)?;
-    let dataset = Dataset::new(name, modalities, labels)?;
-    if let Some(held_out) = held_out { dataset.with_held_out(held_out) } else { Ok(dataset) }
+    let Contents { name, modalities, labels, held_out, groups } = Contents::read(path, &mut None)?;
+    let mut dataset = Dataset::new(name, modalities, labels)?;
+    if let Some(held_out) = held_out {
+        dataset = dataset.with_held_out(held_out)?;
+    }
+    if let Some(groups) = groups { dataset.with_groups(groups) } else { Ok(dataset) }
 }
 
 /// A row that was left out, and why.
@@ -158,7 +167,7 @@ pub struct SkippedRow {
 /// As [`read_npz`], and [`Error::Empty`] when no row is left.
 pub fn read_npz_skipping(path: &Path) -> Result<(Dataset, Vec<usize>, Vec<SkippedRow>)> {
     let mut bad = Some(Vec::new());
-    let Contents { name, modalities, labels, held_out } = Contents::read(path, &mut bad)?;
+    let Contents { name, modalities, labels, held_out, groups } = Contents::read(path, &mut bad)?;
     let mut bad: Vec<SkippedRow> = bad.unwrap_or_default();
     let n_rows = modalities.first().map_or(0, ModalityData::n_samples);
     if let Some(other) = modalities.iter().find(|modality| modality.n_samples() != n_rows) {
@@ -188,6 +197,10 @@ pub fn read_npz_skipping(path: &Path) -> Result<(Dataset, Vec<usize>, Vec<Skippe
         Some(held_out) => dataset.with_held_out(kept.iter().filter_map(|&row| held_out.get(row).copied()).collect())?,
         None => dataset,
     };
+    let dataset = match groups {
+        Some(groups) => dataset.with_groups(kept.iter().filter_map(|&row| groups.get(row).copied()).collect())?,
+        None => dataset,
+    };
     Ok((dataset, kept, bad))
 }
 
@@ -197,6 +210,7 @@ struct Contents {
     modalities: Vec<ModalityData>,
     labels: Option<Labels>,
     held_out: Option<Vec<bool>>,
+    groups: Option<Vec<usize>>,
 }
 
 impl Contents {
@@ -228,8 +242,9 @@ impl Contents {
         }
         let labels = if has(LABEL) { Some(archive.labels(meta.label_names)?) } else { None };
         let held_out = if has(HELD_OUT) { Some(archive.vector(HELD_OUT)?) } else { None };
+        let groups = if has(GROUP) { Some(archive.indices(GROUP)?) } else { None };
         let stem = || path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Self { name: meta.name.unwrap_or_else(stem), modalities, labels, held_out })
+        Ok(Self { name: meta.name.unwrap_or_else(stem), modalities, labels, held_out, groups })
     }
 }
 
@@ -368,24 +383,34 @@ impl Archive<'_> {
         }
     }
 
-    fn labels(&mut self, names: Option<Vec<String>>) -> Result<Labels> {
-        let values: Vec<i64> = if let Some(values) = self.try_array::<i64, _>(LABEL)? {
+    /// Numbers from 0 that name something: labels, groups.
+    fn indices(&mut self, name: &str) -> Result<Vec<usize>> {
+        let values: Vec<i64> = if let Some(values) = self.try_array::<i64, _>(name)? {
             values.to_vec()
-        } else if let Some(values) = self.try_array::<i32, ndarray::Ix1>(LABEL)? {
-            values.iter().map(|&label| label.into()).collect()
-        } else if let Some(values) = self.try_array::<u8, ndarray::Ix1>(LABEL)? {
-            values.iter().map(|&label| label.into()).collect()
+        } else if let Some(values) = self.try_array::<i32, ndarray::Ix1>(name)? {
+            values.iter().map(|&value| value.into()).collect()
+        } else if let Some(values) = self.try_array::<u8, ndarray::Ix1>(name)? {
+            values.iter().map(|&value| value.into()).collect()
         } else {
-            return Err(self.wrong_type(LABEL, "int64, int32 or uint8"));
+            return Err(self.wrong_type(name, "int64, int32 or uint8"));
         };
-        let mut labels = Vec::with_capacity(values.len());
-        for (row, &label) in values.iter().enumerate() {
-            // Far above any number of classes, far below what a table of their names could not hold.
-            if !(0..1 << 20).contains(&label) {
-                let problem = format!("array '{LABEL}', row {row}: {label} is no label; labels count from 0");
-                return Err(npz_error(self.path, problem));
-            }
-            labels.push(label as usize);
+        let mut indices = Vec::with_capacity(values.len());
+        for (row, &value) in values.iter().enumerate() {
+            let index = usize::try_from(value).map_err(|_| {
+                let problem = format!("array '{name}', row {row}: {value} is no {name}; they count from 0");
+                npz_error(self.path, problem)
+            })?;
+            indices.push(index);
+        }
+        Ok(indices)
+    }
+
+    fn labels(&mut self, names: Option<Vec<String>>) -> Result<Labels> {
+        let labels = self.indices(LABEL)?;
+        // Far above any number of classes, far below what a table of their names could not hold.
+        if let Some((row, label)) = labels.iter().enumerate().find(|(_, label)| **label >= 1 << 20) {
+            let problem = format!("array '{LABEL}', row {row}: {label} is no label; labels count from 0");
+            return Err(npz_error(self.path, problem));
         }
         match names {
             Some(names) => Labels::named(labels, names),
@@ -426,7 +451,7 @@ fn one_line(error: &dyn std::error::Error) -> String {
 }
 
 fn is_reserved(name: &str) -> bool {
-    [LABEL, HELD_OUT, META].contains(&name) || name.starts_with(AXIS) || name.starts_with(PRESENT)
+    [LABEL, HELD_OUT, GROUP, META].contains(&name) || name.starts_with(AXIS) || name.starts_with(PRESENT)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Three modalities of three shapes, gaps, an axis, units, labels with names and a held-out row.
+/// Three modalities of three shapes, gaps, an axis, units, labels with names, groups and a held-out row.
 fn dataset() -> Dataset {
     let image = ModalityShape::Image { channels: 1, height: 2, width: 3 };
     let curve = ModalityShape::Curve { channels: 2, length: 2 };
@@ -21,7 +21,12 @@ fn dataset() -> Dataset {
     ];
     let names = vec!["soft".to_owned(), "hard".to_owned()];
     let labels = Labels::named(vec![1, 0, 1], names).unwrap();
-    Dataset::new("a test", modalities, Some(labels)).unwrap().with_held_out(vec![false, false, true]).unwrap()
+    Dataset::new("a test", modalities, Some(labels))
+        .unwrap()
+        .with_held_out(vec![false, false, true])
+        .unwrap()
+        .with_groups(vec![4, 4, 11])
+        .unwrap()
 }
 
 /// NaN is not equal to itself, so the gap is compared apart.

@@ -2,6 +2,7 @@
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
 
 /// Generators for the rows of one data set: row `i` draws from stream `i` of the seed, so what it gets depends neither
 /// on the number of rows nor on the order or the threads in which they are made.
@@ -18,6 +19,11 @@ impl RowGenerators {
         generator.set_stream(row as u64);
         generator
     }
+}
+
+/// A standard normal draw.
+pub(crate) fn normal<R: Rng + ?Sized>(rng: &mut R) -> f32 {
+    StandardNormal.sample(rng)
 }
 
 /// Shuffles rows in place (Fisher-Yates). Written out, on 64-bit draws, so that a seed means the same order on every

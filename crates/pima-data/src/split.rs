@@ -1,5 +1,7 @@
 //! Seeded splits into training, validation and test rows.
 
+use std::collections::{HashMap, HashSet};
+
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -46,11 +48,12 @@ pub struct Split {
 impl Split {
     /// Splits a dataset at random; the same seed gives the same split on every platform.
     ///
-    /// Validation and test get their fraction of the rows, rounded; training gets what is left.
+    /// Validation and test get their fraction of the rows, rounded; training gets what is left. Where rows belong together
+    /// ([`Dataset::groups`]) the fractions are of the groups, and no group is in two parts.
     ///
     /// # Errors
     /// [`Error::Split`] if the fractions are not in [0, 1], do not sum to one, leave nothing to train on, or ask for
-    /// test rows where the data brings its own.
+    /// test rows where the data brings its own; also if the data sets some rows of a group aside and not the others.
     pub fn random(dataset: &Dataset, fractions: &SplitFractions, seed: u64) -> Result<Self> {
         let n_samples = dataset.n_samples();
         let SplitFractions { train, validation, test } = *fractions;
@@ -61,29 +64,57 @@ impl Split {
         if (train + validation + test - 1.0).abs() > 1e-9 {
             return refuse("the fractions must sum to 1");
         }
-        let (mut rows, held_out): (Vec<usize>, Vec<usize>) = match dataset.held_out() {
+        let (rows, held_out): (Vec<usize>, Vec<usize>) = match dataset.held_out() {
             Some(marks) => (0..n_samples).partition(|&row| !marks[row]),
             None => ((0..n_samples).collect(), Vec::new()),
         };
         if !held_out.is_empty() && test > 0.0 {
             return refuse("the data brings its own test rows, so the test fraction must be 0");
         }
-        let share = |fraction: f64| (fraction * rows.len() as f64).round() as usize;
+        if let Some(groups) = dataset.groups() {
+            let outside: HashSet<usize> = held_out.iter().map(|&row| groups[row]).collect();
+            if rows.iter().any(|&row| outside.contains(&groups[row])) {
+                return refuse("the data sets aside some rows of a group for testing and not the others");
+            }
+        }
+        // What is shuffled and counted: rows, or groups of them in the order in which they are first met.
+        let mut units = in_units(&rows, dataset.groups());
+        let share = |fraction: f64| (fraction * units.len() as f64).round() as usize;
         let n_test = share(test);
-        let n_validation = share(validation).min(rows.len() - n_test);
-        let n_train = rows.len() - n_test - n_validation;
+        let n_validation = share(validation).min(units.len() - n_test);
+        let n_train = units.len() - n_test - n_validation;
         if n_train == 0 {
             return refuse("nothing is left to train on");
         }
-        shuffle(&mut rows, &mut ChaCha8Rng::seed_from_u64(seed));
-        let mut test_rows = rows.split_off(n_train + n_validation);
-        let mut validation_rows = rows.split_off(n_train);
+        let mut order: Vec<usize> = (0..units.len()).collect();
+        shuffle(&mut order, &mut ChaCha8Rng::seed_from_u64(seed));
+        let mut part = |order: &[usize]| {
+            let mut rows: Vec<usize> = order.iter().flat_map(|&unit| std::mem::take(&mut units[unit])).collect();
+            rows.sort_unstable();
+            rows
+        };
+        let train_rows = part(&order[..n_train]);
+        let validation_rows = part(&order[n_train..n_train + n_validation]);
+        let mut test_rows = part(&order[n_train + n_validation..]);
         test_rows.extend(held_out);
-        rows.sort_unstable();
-        validation_rows.sort_unstable();
         test_rows.sort_unstable();
-        Ok(Self { train: rows, validation: validation_rows, test: test_rows })
+        Ok(Self { train: train_rows, validation: validation_rows, test: test_rows })
     }
+}
+
+/// Rows that stay together: each alone, or all of a group.
+fn in_units(rows: &[usize], groups: Option<&[usize]>) -> Vec<Vec<usize>> {
+    let Some(groups) = groups else { return rows.iter().map(|&row| vec![row]).collect() };
+    let mut place = HashMap::new();
+    let mut units: Vec<Vec<usize>> = Vec::new();
+    for &row in rows {
+        let at = *place.entry(groups[row]).or_insert_with(|| {
+            units.push(Vec::new());
+            units.len() - 1
+        });
+        units[at].push(row);
+    }
+    units
 }
 
 #[cfg(test)]
@@ -130,6 +161,20 @@ mod tests {
     }
 
     #[test]
+    fn a_group_of_one_row_each_is_no_group_and_one_half_held_out_is_refused() {
+        let plain = Split::random(&rows(50), &SplitFractions::default(), 3).unwrap();
+        let data = rows(50).with_groups((0..50).map(|row| 1000 - row).collect()).unwrap();
+        assert_eq!(Split::random(&data, &SplitFractions::default(), 3).unwrap(), plain);
+        let groups: Vec<usize> = (0..50).map(|row| row / 4).collect();
+        let data = rows(50).with_groups(groups).unwrap();
+        let whole = data.clone().with_held_out((0..50).map(|row| row >= 40).collect()).unwrap();
+        assert_eq!(Split::random(&whole, &SplitFractions::default(), 0).unwrap().test, (40..50).collect::<Vec<_>>());
+        let torn = data.with_held_out((0..50).map(|row| row >= 41).collect()).unwrap();
+        let error = Split::random(&torn, &SplitFractions::default(), 0).unwrap_err().to_string();
+        assert!(error.contains("some rows of a group"), "{error}");
+    }
+
+    #[test]
     fn seeds_differ() {
         let split = |seed| Split::random(&rows(100), &SplitFractions::default(), seed).unwrap();
         assert_eq!(split(1), split(1));
@@ -137,6 +182,26 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn no_group_is_in_two_parts_and_every_row_in_one(
+            groups in prop::collection::vec(0_usize..30, 12..120),
+            seed: u64,
+        ) {
+            let n_groups = groups.iter().collect::<HashSet<_>>().len();
+            prop_assume!(n_groups >= 4);
+            let data = rows(groups.len()).with_groups(groups.clone()).unwrap();
+            let fractions = SplitFractions { train: 0.5, validation: 0.25, test: 0.25 };
+            let split = Split::random(&data, &fractions, seed).unwrap();
+            let of = |rows: &[usize]| rows.iter().map(|&row| groups[row]).collect::<HashSet<_>>();
+            let parts = [of(&split.train), of(&split.validation), of(&split.test)];
+            prop_assert!(parts[0].is_disjoint(&parts[1]) && parts[0].is_disjoint(&parts[2]) && parts[1].is_disjoint(&parts[2]));
+            let share = (0.25 * n_groups as f64).round() as usize;
+            prop_assert_eq!((parts[1].len(), parts[2].len()), (share, share));
+            let mut all = [split.train, split.validation, split.test].concat();
+            all.sort_unstable();
+            prop_assert_eq!(all, (0..groups.len()).collect::<Vec<_>>());
+        }
+
         #[test]
         fn every_row_is_in_exactly_one_part(
             n in 3_usize..200,

@@ -6,6 +6,8 @@ mod bound;
 mod error;
 // Experts that are linear in their parameters, fitted by weighted least squares.
 mod linear;
+// Stress-strain curves: elastic, then plastic.
+mod hardening;
 // Clusters of curves by mixtures of experts.
 mod mixture;
 // Curves as polynomials blended by partitions of unity, with derivatives and integrals.
@@ -15,6 +17,7 @@ mod snode;
 
 pub use bound::cramer_rao_bound;
 pub use error::{Error, Result};
+pub use hardening::{HardeningOptions, StrainHardening};
 pub use linear::{Basis, CurveUnits, LinearExpert};
 pub use mixture::{
     Curves, MixtureOfExpertsFit, MixtureOfExpertsOptions, NoiseVariance, Seeding, fit_mixture_of_experts,

@@ -14,7 +14,7 @@ use crate::{Error, Location, Result, check};
 
 /// Summed responsibility below which a cluster counts as empty: a row of responsibilities sums to one only to about this, so less
 /// is the residue of rounding and no evidence.
-const EMPTY_COUNT: f64 = 1e-12;
+pub(crate) const EMPTY_COUNT: f64 = 1e-12;
 
 /// Sums of weighted values in a form that loses no digits to a common offset: total weight, mean, and squared deviation from
 /// the mean. `sum w x^2 - (sum w x)^2/n` would lose a variance of 1e-6 at 1e6 entirely. A batch's moments are taken in two passes
@@ -47,7 +47,7 @@ impl Moments {
 }
 
 /// Responsibilities (B,N) must be finite and not negative. They need not sum to one: they may carry a sample's weight.
-fn check_responsibilities(responsibilities: &ArrayView2<'_, f64>) -> Result<()> {
+pub(crate) fn check_responsibilities(responsibilities: &ArrayView2<'_, f64>) -> Result<()> {
     let place = |(b, c)| Location::sample(b).in_cluster(c);
     check::finite("responsibilities", responsibilities, place)?;
     if responsibilities.iter().all(|value| *value >= 0.0) {

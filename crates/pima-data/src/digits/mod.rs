@@ -19,8 +19,8 @@ use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::labels::Labels;
 use crate::modality::ModalityData;
-use crate::rng::RowGenerators;
-use pen::{Dot, normal};
+use crate::rng::{RowGenerators, normal};
+use pen::Dot;
 use raster::SIDE;
 
 /// How many digits to make. By default as many as MNIST has.

@@ -1,10 +1,10 @@
 //! The hand: what a template becomes when somebody writes it.
 
 use rand::Rng;
-use rand_distr::{Distribution, StandardNormal};
 
 use super::DigitStyle;
 use super::templates::{STYLES, Stroke};
+use crate::rng::normal;
 
 /// A point of the pen's path: where it is, in heights of the digit, and how wide it draws, relative to the mean.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -162,10 +162,6 @@ impl Bend {
         }
         out
     }
-}
-
-pub(super) fn normal<R: Rng>(rng: &mut R) -> f32 {
-    StandardNormal.sample(rng)
 }
 
 #[cfg(test)]

@@ -61,7 +61,7 @@ pub(crate) fn solve(
 }
 
 /// Checks weights and targets and returns the largest weight.
-fn check(target: ArrayView1<'_, f64>, weight: ArrayView1<'_, f64>) -> Result<f64, ExpertError> {
+pub(crate) fn check(target: ArrayView1<'_, f64>, weight: ArrayView1<'_, f64>) -> Result<f64, ExpertError> {
     if let Some(index) = weight.iter().position(|weight| !weight.is_finite()) {
         return Err(ExpertError::NotFinite { array: "weight", index });
     }
