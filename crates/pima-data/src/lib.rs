@@ -31,6 +31,8 @@ mod rng;
 /// Lattice dynamics of silicon.
 #[cfg(feature = "silicon")]
 pub mod silicon;
+/// Archives with faulty rows.
+mod skipping;
 /// Spectra and stresses from a user's files.
 mod spectra;
 /// Training, validation and test rows.
@@ -50,10 +52,11 @@ pub use manufactured::{LineOptions, SlopeLaw, manufacture_lines};
 pub use mnist::{MNIST_FILES, find_mnist, load_mnist};
 pub use modality::{MeasurementAxis, ModalityData, ModalityDescription};
 pub use normalise::{Normalisation, NormalisationMethod};
-pub use npz::{SkippedRow, read_npz, read_npz_skipping, write_npz};
+pub use npz::{read_npz, write_npz};
 pub use oscillator::{
     Measured, OscillatorOptions, OscillatorTrajectories, ParameterLaw, manufacture_oscillators, oscillator_trajectories,
 };
 pub use rng::shuffle;
+pub use skipping::{SkippedRow, read_npz_skipping};
 pub use spectra::{SpectraFiles, load_spectra};
 pub use split::{Split, SplitFractions};

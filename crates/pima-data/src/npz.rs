@@ -13,6 +13,7 @@ use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::labels::Labels;
 use crate::modality::{MeasurementAxis, ModalityData};
+use crate::skipping::SkippedRow;
 
 const LABEL: &str = "label";
 const HELD_OUT: &str = "held_out";
@@ -151,71 +152,18 @@ pub fn read_npz(path: &Path) -> Result<Dataset> {
     if let Some(groups) = groups { dataset.with_groups(groups) } else { Ok(dataset) }
 }
 
-/// A row that was left out, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SkippedRow {
-    /// Its number in the file, from 0.
-    pub row: usize,
-    /// What is wrong with it.
-    pub problem: String,
-}
-
-/// Reads as [`read_npz`] does, but leaves out rows with values that are not finite and rows that lack every modality, instead of refusing the file. Returns
-/// the dataset, the number in the file of each of its rows, and what was left out.
-///
-/// # Errors
-/// As [`read_npz`], and [`Error::Empty`] when no row is left.
-pub fn read_npz_skipping(path: &Path) -> Result<(Dataset, Vec<usize>, Vec<SkippedRow>)> {
-    let mut bad = Some(Vec::new());
-    let Contents { name, modalities, labels, held_out, groups } = Contents::read(path, &mut bad)?;
-    let mut bad: Vec<SkippedRow> = bad.unwrap_or_default();
-    let n_rows = modalities.first().map_or(0, ModalityData::n_samples);
-    if let Some(other) = modalities.iter().find(|modality| modality.n_samples() != n_rows) {
-        let what = format!("rows of modality '{}'", other.name());
-        return Err(Error::Length { what, expected: n_rows, got: other.n_samples() });
-    }
-    for row in (0..n_rows).filter(|&row| !modalities.iter().any(|modality| modality.is_present(row))) {
-        bad.push(SkippedRow { row, problem: "has no modality".to_owned() });
-    }
-    bad.sort_by_key(|skipped| skipped.row);
-    bad.dedup_by_key(|skipped| skipped.row);
-    let kept: Vec<usize> =
-        (0..n_rows).filter(|row| bad.binary_search_by_key(row, |skipped| skipped.row).is_err()).collect();
-    if kept.is_empty() {
-        return Err(Error::Empty { dataset: name, what: "rows without a fault" });
-    }
-    let modalities = modalities.iter().map(|modality| modality.select(&kept)).collect();
-    let labels = match labels {
-        Some(labels) => {
-            let values = kept.iter().filter_map(|&row| labels.values().get(row).copied()).collect();
-            Some(Labels::named(values, labels.names().to_vec())?)
-        }
-        None => None,
-    };
-    let dataset = Dataset::new(name, modalities, labels)?;
-    let dataset = match held_out {
-        Some(held_out) => dataset.with_held_out(kept.iter().filter_map(|&row| held_out.get(row).copied()).collect())?,
-        None => dataset,
-    };
-    let dataset = match groups {
-        Some(groups) => dataset.with_groups(kept.iter().filter_map(|&row| groups.get(row).copied()).collect())?,
-        None => dataset,
-    };
-    Ok((dataset, kept, bad))
-}
-
 /// What an archive holds, before it is known to fit together.
-struct Contents {
-    name: String,
-    modalities: Vec<ModalityData>,
-    labels: Option<Labels>,
-    held_out: Option<Vec<bool>>,
-    groups: Option<Vec<usize>>,
+pub(crate) struct Contents {
+    pub(crate) name: String,
+    pub(crate) modalities: Vec<ModalityData>,
+    pub(crate) labels: Option<Labels>,
+    pub(crate) held_out: Option<Vec<bool>>,
+    pub(crate) groups: Option<Vec<usize>>,
 }
 
 impl Contents {
     /// Where `bad` is a list, rows with values that are not finite go onto it and count as missing; otherwise they are an error.
-    fn read(path: &Path, bad: &mut Option<Vec<SkippedRow>>) -> Result<Self> {
+    pub(crate) fn read(path: &Path, bad: &mut Option<Vec<SkippedRow>>) -> Result<Self> {
         let file = File::open(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
         let npz = NpzReader::new(BufReader::new(file));
         let npz = npz.map_err(|error| npz_error(path, format!("not an npz file: {}", one_line(&error))))?;

@@ -338,7 +338,8 @@ fn uncertain_latent_points_shrink_the_slopes_as_the_expected_error_says() {
     let options = LatentFitOptions { variance_floor: 0.0, tolerance: 1e-15, ..LatentFitOptions::default() };
     let fit = latent.fit(samples, &options).unwrap();
     let expected = array![[5.0, 3.0 / 1.5]];
-    assert!(latent.coefficients().iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-9), "{latent:?}");
+    // At its minimum the objective is flat: 1e-15 of it are 3e-8 of the coefficients.
+    assert!(latent.coefficients().iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-7), "{latent:?}");
     // 4 [(2 - 3)^2 + (8 - 7)^2 + 2 * 0.5 * 2^2], two samples that count.
     assert!((fit.sums.objective()[0] - 24.0).abs() < 1e-9);
     assert_eq!((fit.sums.count()[0], fit.converged.as_slice()), (2.0, &[true][..]));
