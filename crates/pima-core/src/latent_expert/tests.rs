@@ -338,8 +338,7 @@ fn uncertain_latent_points_shrink_the_slopes_as_the_expected_error_says() {
     let options = LatentFitOptions { variance_floor: 0.0, tolerance: 1e-15, ..LatentFitOptions::default() };
     let fit = latent.fit(samples, &options).unwrap();
     let expected = array![[5.0, 3.0 / 1.5]];
-    // At its minimum the objective is flat: 1e-15 of it are 3e-8 of the coefficients.
-    assert!(latent.coefficients().iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-7), "{latent:?}");
+    assert!(latent.coefficients().iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-8), "{latent:?}");
     // 4 [(2 - 3)^2 + (8 - 7)^2 + 2 * 0.5 * 2^2], two samples that count.
     assert!((fit.sums.objective()[0] - 24.0).abs() < 1e-9);
     assert_eq!((fit.sums.count()[0], fit.converged.as_slice()), (2.0, &[true][..]));
@@ -347,7 +346,7 @@ fn uncertain_latent_points_shrink_the_slopes_as_the_expected_error_says() {
     let factor = fit.sums.covariance_factor(0).unwrap();
     assert!((factor[[0, 0]] - 0.125).abs() < 1e-12 && (factor[[1, 1]] - 1.0 / 12.0).abs() < 1e-12);
     let of_sample = latent.parameter_covariance(0, array![1.0].view(), array![0.5].view(), Some(factor.view()));
-    assert!((of_sample[[0, 0]] - (0.5 * 4.0 + 0.125 + 1.0 / 12.0)).abs() < 1e-9, "{of_sample}");
+    assert!((of_sample[[0, 0]] - (0.5 * 4.0 + 0.125 + 1.0 / 12.0)).abs() < 1e-7, "{of_sample}");
 }
 
 #[test]
