@@ -17,11 +17,11 @@ pub struct SkippedRow {
     pub problem: String,
 }
 
-/// Reads as [`read_npz`] does, but leaves out rows with values that are not finite and rows that lack every modality, instead of refusing the file. Returns
+/// Reads as [`read_npz`](crate::read_npz) does, but leaves out rows with values that are not finite and rows that lack every modality, instead of refusing the file. Returns
 /// the dataset, the number in the file of each of its rows, and what was left out.
 ///
 /// # Errors
-/// As [`read_npz`], and [`Error::Empty`] when no row is left.
+/// As [`read_npz`](crate::read_npz), and [`Error::Empty`] when no row is left.
 pub fn read_npz_skipping(path: &Path) -> Result<(Dataset, Vec<usize>, Vec<SkippedRow>)> {
     let mut bad = Some(Vec::new());
     let Contents { name, modalities, labels, held_out, groups } = Contents::read(path, &mut bad)?;
