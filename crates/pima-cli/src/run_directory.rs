@@ -131,6 +131,16 @@ impl RunDirectory {
         self.root.join(CHECKPOINTS)
     }
 
+    /// The checkpoint that holds the run's model: the best epoch's, or the last where there is no best yet.
+    ///
+    /// # Errors
+    /// The run has no checkpoint yet.
+    pub fn model_path(&self) -> Result<PathBuf> {
+        let files = [Checkpoint::Best, Checkpoint::Last].map(|which| self.checkpoint_path(which));
+        let found = files.into_iter().find(|file| file.is_file());
+        found.with_context(|| format!("{}: the run has no checkpoint yet", self.root.display()))
+    }
+
     /// The file of one checkpoint.
     pub fn checkpoint_path(&self, which: Checkpoint) -> PathBuf {
         self.checkpoints_path().join(match which {

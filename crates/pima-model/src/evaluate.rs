@@ -208,6 +208,9 @@ pub fn cross_modal_errors(
     rows: &[usize],
 ) -> Result<BTreeMap<String, BTreeMap<String, f64>>> {
     let n_modalities = model.modalities.len();
+    if n_modalities < 2 {
+        return Ok(BTreeMap::new());
+    }
     let batches = Batches::new(dataset, &model.normalisations)?;
     let mut batch = Batch::default();
     let mut sums = vec![vec![(0.0, 0.0); n_modalities]; n_modalities];

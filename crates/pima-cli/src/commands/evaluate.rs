@@ -1,7 +1,7 @@
 //! `pima evaluate`: how well the model of a run does.
 
-use anyhow::{Context, Result, bail};
-use pima_cli::{Checkpoint, RunDirectory, Splits};
+use anyhow::{Result, bail};
+use pima_cli::{RunDirectory, Splits};
 use pima_data::{Dataset, Split};
 use pima_model::{ExperimentConfig, Model, evaluate, load_model};
 use pima_nets::DeviceChoice;
@@ -33,15 +33,12 @@ fn load(args: &EvaluateArgs) -> Result<Loaded> {
     let Some(record) = began(&run) else {
         bail!("{}: neither its metrics nor its summary says which seed and data the run has", root.display());
     };
-    let checkpoint =
-        [Checkpoint::Best, Checkpoint::Last].map(|which| run.checkpoint_path(which)).into_iter().find(|f| f.is_file());
-    let checkpoint = checkpoint.with_context(|| format!("{}: the run has no checkpoint yet", root.display()))?;
     let (dataset, split) = prepare::data(&config, args.datasets.as_deref(), record.seed)?;
     prepare::ensure_same_data(dataset.name(), &record.dataset, root)?;
     // Where it was trained, if that can be had: the last digits depend on it.
     let on_gpu = run.read_summary().is_ok_and(|summary| summary.device.starts_with("cuda"));
     let device = if on_gpu { DeviceChoice::Auto } else { DeviceChoice::Cpu }.resolve()?;
-    let model = load_model(&checkpoint, &config, device)?;
+    let model = load_model(&run.model_path()?, &config, device)?;
     Ok(Loaded { run, config, seed: record.seed, dataset, split, model })
 }
 

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use ndarray::{Array2, s};
-use pima_cli::{Checkpoint, RunDirectory};
+use pima_cli::RunDirectory;
 use pima_data::{Batch, Batches, Dataset, ModalityData, SkippedRow, read_npz, read_npz_skipping};
 use pima_model::{InferOptions, Inference, Model, load_model};
 use std::time::Instant;
@@ -37,10 +37,7 @@ fn plan(args: &InferArgs) -> Result<Plan> {
     ensure!(folder.is_none_or(|folder| folder.is_dir()), "{}: there is no such folder", out.display());
     let run = RunDirectory::open(&args.run)?;
     let config = prepare::read_config(&run.config_path(), None)?;
-    let checkpoint =
-        [Checkpoint::Best, Checkpoint::Last].map(|which| run.checkpoint_path(which)).into_iter().find(|f| f.is_file());
-    let checkpoint = checkpoint.with_context(|| format!("{}: the run has no checkpoint yet", run.root().display()))?;
-    let model = load_model(&checkpoint, &config, args.device.resolve()?)?;
+    let model = load_model(&run.model_path()?, &config, args.device.resolve()?)?;
     let file = &args.given;
     let (data, rows, skipped) = if args.skip_bad_rows {
         read_npz_skipping(file)?

@@ -52,7 +52,7 @@ fn lines_are_inferred_from_images_and_images_from_lines() {
     assert_eq!(mean.dim(), (40, 1, 28, 28));
     assert!(back.by_name::<ndarray::OwnedRepr<f32>, ndarray::Ix3>("line_mean").is_err());
 
-    // Neither an existing file nor another seed's numbers are taken for granted.
+    // A file that is there is not overwritten.
     assert!(bench.fails("infer run --given images.npz --out preds.npz", 2).contains("is there already"));
 }
 

@@ -100,19 +100,18 @@ impl ExperimentConfig {
         let fail = |message: String| Error::Config { file: origin.to_owned(), message };
         let mut table: toml::Table = toml::from_str(text).map_err(|e| fail(place::syntax(text, &e)))?;
         let training = table.remove("training").unwrap_or_else(|| toml::Table::new().into());
-        let given = |recipe| {
-            place::read::<TrainingConfig>(TrainingConfig::merge(training.clone(), recipe)?)
-                .map_err(|problem| problem.under("training"))
-        };
         let recipe = TrainingConfig::which(&training, recipe).map_err(|problem| fail(problem.located(text, None)))?;
         // The other recipe's table is read too, so that a mistake in it shows now and not when that recipe is asked for.
-        for recipe in [Recipe::Fast, Recipe::Paper] {
-            let resolved = given(recipe).map_err(|problem| fail(problem.located(text, Some(recipe))))?;
-            resolved.check().map_err(|problem| fail(Problem::of(problem).located(text, Some(recipe))))?;
+        for each in [Recipe::Fast, Recipe::Paper] {
+            let read = TrainingConfig::merge(training.clone(), each)
+                .and_then(|merged| place::read::<TrainingConfig>(merged).map_err(|problem| problem.under("training")));
+            let resolved = read.map_err(|problem| fail(problem.located(text, Some(each))))?;
+            resolved.check().map_err(|problem| fail(Problem::of(problem).located(text, Some(each))))?;
+            if each == recipe {
+                let resolved = toml::Value::try_from(&resolved).map_err(|e| fail(e.to_string()))?;
+                table.insert("training".to_owned(), resolved);
+            }
         }
-        let resolved = given(recipe).map_err(|problem| fail(problem.located(text, Some(recipe))))?;
-        let resolved = toml::Value::try_from(&resolved).map_err(|e| fail(e.to_string()))?;
-        table.insert("training".to_owned(), resolved);
         let config: Self = place::read(table.into()).map_err(|problem| fail(problem.located(text, Some(recipe))))?;
         let fail = |problem: String| fail(Problem::of(problem).located(text, Some(recipe)));
         config.check().map_err(fail)?;
