@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use pima_model::{Engine, Recipe};
+use pima_model::{Engine, Recipe, RefitObjective};
 use pima_nets::DeviceChoice;
 
 const EXAMPLES: &str = "\
@@ -38,6 +38,14 @@ The file given holds an array for each modality that is known, named as in the r
 numpy.savez('images.npz', image=x) with x of shape (samples, channels, height, width); curves are (samples, channels, length) or (samples, length).
 What is written: cluster, responsibilities, latent_mean, latent_var, and for each predicted modality its _mean, _var, the ends of intervals and draws.";
 
+const REFIT_EXAMPLES: &str = "\
+Example:
+  pima refit runs/lines
+  pima infer runs/lines --given images.npz --engine refit --out preds.npz
+
+The encoders that fuse stay as they are. The refitted ones are stored beside them in the run's checkpoint, and its summary, predictions and figures are
+written anew.";
+
 const DATA_EXAMPLES: &str = "\
 Examples:
   pima data digits --out digits.npz --train 6000 --test 1000
@@ -70,6 +78,8 @@ pub(crate) enum Command {
     Evaluate(EvaluateArgs),
     /// From some modalities of new samples to their clusters and their other modalities, with uncertainty.
     Infer(InferArgs),
+    /// Teach each encoder of a finished run to say alone what all modalities say together.
+    Refit(RefitArgs),
     /// Draw the figures of a run again.
     Plot(PlotArgs),
     /// Write a generated data set as an .npz file.
@@ -154,9 +164,10 @@ pub(crate) struct InferArgs {
     /// Modalities to predict [default: all that are not given].
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) predict: Option<Vec<String>>,
-    /// dropout encodes what is given; bayes weighs the clusters by Bayes' rule (Walker et al. 2023, sections 3.2 and 3.1).
-    #[arg(long, value_name = "ENGINE", default_value = "dropout", value_parser = one_of::<Engine>(&["dropout", "bayes"]))]
-    pub(crate) engine: Engine,
+    /// How: by the encoders (dropout), by Bayes' rule over the clusters (bayes), or by refitted encoders where one modality is seen (refit) [default: refit
+    /// where the run has refitted encoders, else dropout].
+    #[arg(long, value_name = "ENGINE", value_parser = one_of::<Engine>(&["dropout", "bayes", "refit"]))]
+    pub(crate) engine: Option<Engine>,
     /// Draws of the latent point per sample.
     #[arg(long, value_name = "N", default_value_t = 64)]
     pub(crate) samples: usize,
@@ -181,6 +192,30 @@ pub(crate) struct InferArgs {
     /// Replace the file if it is there.
     #[arg(long)]
     pub(crate) force: bool,
+}
+
+/// `pima refit`.
+#[derive(Debug, Args)]
+#[command(after_help = REFIT_EXAMPLES)]
+pub(crate) struct RefitArgs {
+    /// Directory of the run.
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+    /// Passes over the training samples [default: the configuration's, else 6].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) epochs: Option<u16>,
+    /// Adam's step size at the start [default: the configuration's, else 0.001].
+    #[arg(long, value_name = "RATE")]
+    pub(crate) learning_rate: Option<f64>,
+    /// What is learned: the posterior of the latent point (2022, eq. 18), that of the cluster, or both [default: the configuration's, else joint].
+    #[arg(long, value_name = "OBJECTIVE", value_parser = one_of::<RefitObjective>(&["joint", "latent", "cluster"]))]
+    pub(crate) objective: Option<RefitObjective>,
+    /// Folder that holds the MNIST files [default: the environment's PIMA_DATASETS, else datasets/mnist].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) datasets: Option<PathBuf>,
+    /// Print nothing but errors.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
 }
 
 /// `pima plot`.

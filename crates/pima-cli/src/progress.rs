@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use pima_model::{EpochRecord, LossRecord, Phase};
+use pima_model::{EpochRecord, LossRecord, Phase, RefitRecord};
 
 /// The message is cut where the terminal ends.
 const TEMPLATE: &str = "{prefix} {bar:16} {pos}/{len}  {wide_msg}";
@@ -86,6 +86,15 @@ impl Progress {
         if self.detail == Detail::Verbose {
             self.note(&text());
         }
+    }
+
+    /// An epoch of a refit.
+    pub(crate) fn refit(&self, record: &RefitRecord) {
+        let validation = record.validation.map(|loss| format!(", validation {loss:.4}")).unwrap_or_default();
+        self.note(&format!(
+            "refit of {}'s encoder {}/{}: {:.4} nats{validation}, {:.1} s",
+            record.modality, record.epoch, record.epochs, record.loss, record.seconds
+        ));
     }
 
     /// Epochs in all, those done before, and batches an epoch.

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use pima_cli::{Checkpoint, RunDirectory};
-use pima_model::{EpochRecord, Event, Observe};
+use pima_model::{EpochRecord, Event, Observe, RefitRecord};
 use serde::Serialize;
 
 use crate::progress::Progress;
@@ -17,6 +17,15 @@ struct EpochLine<'a> {
     event: &'static str,
     #[serde(flatten)]
     record: &'a EpochRecord,
+    wall_seconds: f64,
+}
+
+/// The line of an epoch of a refit.
+#[derive(Serialize)]
+struct RefitLine<'a> {
+    event: &'static str,
+    #[serde(flatten)]
+    record: &'a RefitRecord,
     wall_seconds: f64,
 }
 
@@ -84,6 +93,10 @@ impl<'a> Recorder<'a> {
                 let wall_seconds = self.wall_seconds();
                 self.run.append_metrics(&EpochLine { event: "epoch", record, wall_seconds })
             }
+            Event::Refit(record) => {
+                let wall_seconds = self.wall_seconds();
+                self.run.append_metrics(&RefitLine { event: "refit", record, wall_seconds })
+            }
             Event::Checkpoint(file) => match self.within {
                 Some((epoch, batch)) if **file == self.run.checkpoint_path(Checkpoint::Last) => {
                     let wall_seconds = self.wall_seconds();
@@ -113,6 +126,7 @@ impl Observe for Recorder<'_> {
                 self.within = None;
                 self.progress.epoch(record);
             }
+            Event::Refit(record) => self.progress.refit(record),
             Event::Checkpoint(file) => self.progress.detail(|| format!("checkpoint {}", file.display())),
             _ => {}
         }

@@ -8,7 +8,7 @@ use pima_cli::{
     ExpertCluster, ExpertSummary, ModalityAxes, ModalityPredictions, Predictions, SplitSummary, Splits, Summary,
 };
 use pima_data::{Dataset, ModalityData};
-use pima_model::{Evaluation, ExperimentConfig, IdentifiedExpert, Model, known_states};
+use pima_model::{AloneEvaluation, Evaluation, ExperimentConfig, IdentifiedExpert, Model, known_states};
 
 use crate::table::{Table, significant, with_error};
 
@@ -19,7 +19,9 @@ pub(crate) fn split_summary(evaluation: &Evaluation) -> SplitSummary {
         let counts = scores.accuracy.confusion.outer_iter();
         counts.map(|row| row.iter().map(|&count| count as u64).collect()).collect()
     });
-    let alone = evaluation.alone.iter();
+    let accuracies = |alone: &BTreeMap<String, AloneEvaluation>| {
+        alone.iter().filter_map(|(name, alone)| Some((name.clone(), alone.accuracy?))).collect()
+    };
     SplitSummary {
         n: evaluation.n,
         elbo: Some(-0.5 * evaluation.loss.loss),
@@ -27,7 +29,8 @@ pub(crate) fn split_summary(evaluation: &Evaluation) -> SplitSummary {
         accuracy: scores.map(|scores| scores.accuracy.accuracy),
         nmi: scores.map(|scores| scores.nmi),
         ari: scores.map(|scores| scores.ari),
-        accuracy_from: alone.filter_map(|(name, alone)| Some((name.clone(), alone.accuracy?))).collect(),
+        accuracy_from: accuracies(&evaluation.alone),
+        accuracy_from_refitted: accuracies(&evaluation.refitted),
         confusion,
         assignment: scores.map(|scores| scores.accuracy.assignment.clone()),
         rmse: evaluation.rmse.clone(),
@@ -66,6 +69,7 @@ pub(crate) fn expert_summaries(
 /// Fills in what follows from the model and the data alone.
 pub(crate) fn describe(summary: &mut Summary, model: &Model, dataset: &Dataset) {
     summary.n_parameters = model.n_parameters() as u64;
+    summary.refit = model.refitted().cloned();
     (summary.n_clusters, summary.n_latent) = (model.prior().n_clusters(), model.prior().n_latent());
     summary.modalities = model.modality_names().map(str::to_owned).collect();
     let modalities = dataset.modalities().iter();
@@ -150,6 +154,9 @@ pub(crate) fn table(splits: &Splits, experts: &BTreeMap<String, ExpertSummary>) 
     row("accuracy".to_owned(), &|split| split.accuracy.map(percent));
     for name in names(&splits, |split| &split.accuracy_from) {
         row(format!("  from {name} alone"), &|split| split.accuracy_from.get(name).copied().map(percent));
+        row(format!("  from {name} alone, refitted"), &|split| {
+            split.accuracy_from_refitted.get(name).copied().map(percent)
+        });
     }
     row("NMI".to_owned(), &|split| split.nmi.map(|x| format!("{x:.4}")));
     row("ARI".to_owned(), &|split| split.ari.map(|x| format!("{x:.4}")));

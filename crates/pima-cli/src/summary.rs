@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use pima_core::ModalityShape;
+use pima_model::RefitAbout;
 use serde::{Deserialize, Serialize};
 
 use crate::run_directory::numbers;
@@ -56,6 +57,9 @@ pub struct Summary {
     /// How the run ended: "finished", "interrupted" ...
     #[serde(default)]
     pub status: String,
+    /// How the encoders were refitted for use alone; absent where they were not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refit: Option<RefitAbout>,
     /// Results by split.
     #[serde(default)]
     pub splits: Splits,
@@ -120,6 +124,9 @@ pub struct SplitSummary {
     /// Accuracy when only the named modality is seen.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "numbers::map")]
     pub accuracy_from: BTreeMap<String, f64>,
+    /// The same with refitted encoders.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "numbers::map")]
+    pub accuracy_from_refitted: BTreeMap<String, f64>,
     /// Counts by true label (outer) and cluster (inner), clusters in their own order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confusion: Option<Vec<Vec<u64>>>,
@@ -133,7 +140,8 @@ pub struct SplitSummary {
     /// The same in normalised units: with min-max normalisation, a fraction of the training data's range.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rmse_normalised: BTreeMap<String, f64>,
-    /// Of the test split: errors of every modality predicted from another one alone, `rmse_from.<given>.<predicted>`, normalised units.
+    /// Of the test split: errors of every modality predicted from another one alone, `rmse_from.<given>.<predicted>`, normalised units; by
+    /// refitted encoders where there are any.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rmse_from: BTreeMap<String, BTreeMap<String, f64>>,
 }

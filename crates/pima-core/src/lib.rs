@@ -16,6 +16,8 @@ mod softmax;
 mod prior;
 // Diagonal Gaussians: density, divergence, sampling.
 mod gaussian;
+// One modality's posterior refitted to all modalities'.
+mod unimodal;
 // Fusion of the modalities' posteriors.
 mod fusion;
 // The loss and its gradients: the kernel that trains.
@@ -53,3 +55,4 @@ pub use prior::{MixturePrior, most_probable};
 pub use quantile::mixture_quantile;
 pub use shape::ModalityShape;
 pub use sums::{CurveSums, MixtureSums, MixtureUpdate, VarianceUpdate};
+pub use unimodal::{UnimodalLoss, UnimodalTarget, UnimodalWeights, unimodal_loss};

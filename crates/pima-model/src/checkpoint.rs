@@ -6,12 +6,13 @@
 
 use crate::config::{ExperimentConfig, ModalityConfig};
 use crate::model::{Head, Model};
+use crate::refit::{RefitAbout, Refitted};
 use crate::train::{Anchor, LossSums, SmallAdam};
 use crate::{Error, Result};
 use ndarray::{Array1, Array2};
 use pima_core::MixturePrior;
 use pima_data::{ModalityDescription, Normalisation};
-use pima_nets::Adam;
+use pima_nets::{Adam, Parameters};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -23,6 +24,8 @@ use tch::Device;
 /// Raised when the layout changes; older files are refused by name rather than misread.
 const FORMAT: u32 = 2;
 const KEY: &str = "pima";
+/// Before the names of refitted encoders' tensors.
+const REFITTED: &str = "refitted.";
 
 /// Where a run stands.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -65,6 +68,9 @@ struct State {
     adam_steps: u64,
     small_adam: SmallAdam,
     progress: Progress,
+    /// How the encoders were refitted; their tensors are there then too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refitted: Option<RefitAbout>,
 }
 
 /// Writes a checkpoint: beside, synced, renamed.
@@ -106,22 +112,63 @@ pub(crate) fn encode(
         adam_steps,
         small_adam: small.clone(),
         progress: progress.clone(),
+        refitted: model.refitted.as_ref().map(|refitted| refitted.about.clone()),
     };
-    let fail = |problem: String| Error::Checkpoint { file: file.to_owned(), problem };
-    let json = serde_json::to_string(&state).map_err(|e| fail(e.to_string()))?;
-    let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
-    for (name, shape, value) in model.parameters.named_values() {
-        let values = Vec::<f32>::try_from(&value.f_view(-1)?)?;
-        tensors.push((name, shape.iter().map(|&n| n as usize).collect(), bytes(&values)));
-    }
+    let mut tensors = stored(&model.parameters)?;
     tensors.push(("adam.first".to_owned(), vec![first.len()], bytes(&first)));
     tensors.push(("adam.second".to_owned(), vec![second.len()], bytes(&second)));
+    if let Some(refitted) = &model.refitted {
+        tensors.extend(stored_refitted(refitted)?);
+    }
+    written(file, &state, &tensors)
+}
+
+/// A tensor of a file: its name, shape and bytes.
+type Stored = (String, Vec<usize>, Vec<u8>);
+
+fn stored(parameters: &Parameters) -> Result<Vec<Stored>> {
+    let all = parameters.named_values().into_iter().map(|(name, shape, value)| {
+        let values = Vec::<f32>::try_from(&value.f_view(-1)?)?;
+        Ok((name, shape.iter().map(|&n| n as usize).collect(), bytes(&values)))
+    });
+    all.collect()
+}
+
+/// The encoders alone: the rest of the model is stored once.
+fn stored_refitted(refitted: &Refitted) -> Result<Vec<Stored>> {
+    let all = stored(&refitted.parameters)?.into_iter();
+    let encoders = all.filter(|(name, ..)| is_encoder(name));
+    Ok(encoders.map(|(name, shape, bytes)| (format!("{REFITTED}{name}"), shape, bytes)).collect())
+}
+
+fn is_encoder(name: &str) -> bool {
+    name.starts_with("encoder.")
+}
+
+/// The bytes of a file.
+fn written(file: &Path, state: &State, tensors: &[Stored]) -> Result<Vec<u8>> {
+    let fail = |problem: String| Error::Checkpoint { file: file.to_owned(), problem };
+    let json = serde_json::to_string(state).map_err(|e| fail(e.to_string()))?;
     let views = tensors
         .iter()
         .map(|(name, shape, data)| Ok((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), data)?)));
     let views = views.collect::<Result<Vec<_>, safetensors::SafeTensorError>>().map_err(|e| fail(e.to_string()))?;
     let metadata = HashMap::from([(KEY.to_owned(), json)]);
     safetensors::serialize(views, Some(metadata)).map_err(|e| fail(e.to_string()))
+}
+
+/// Puts refitted encoders into a checkpoint, in place of those it may have.
+pub(crate) fn add_refitted(file: &Path, refitted: &Refitted) -> Result<()> {
+    let fail = |problem: String| Error::Checkpoint { file: file.to_owned(), problem };
+    let contents = fs::read(file).map_err(|source| Error::Io { file: file.to_owned(), source })?;
+    let mut state = state(file, &contents)?;
+    state.refitted = Some(refitted.about.clone());
+    let all = SafeTensors::deserialize(&contents).map_err(|e| fail(format!("damaged ({e})")))?;
+    let own = all.iter().filter(|(name, _)| !name.starts_with(REFITTED));
+    let mut tensors: Vec<Stored> =
+        own.map(|(name, view)| (name.to_owned(), view.shape().to_vec(), view.data().to_vec())).collect();
+    tensors.extend(stored_refitted(refitted)?);
+    write_whole(file, &written(file, &state, &tensors)?)
 }
 
 /// Loads a checkpoint into a model built from the same config; returns the position and the seed.
@@ -151,15 +198,21 @@ pub(crate) fn decode(
             tensors.tensor(name).map_err(|_| fail(format!("has no tensor {name:?}: the config is another one")))?;
         Ok(tensor.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
     };
-    let mut snapshot = Vec::new();
-    for (name, shape, _) in model.parameters.named_values() {
-        let part = values(&name)?;
-        let expected = shape.iter().product::<i64>() as usize;
-        if part.len() != expected {
-            return Err(fail(format!("tensor {name:?} has {} values, the config asks for {expected}", part.len())));
+    let snapshot = |of_encoders: &str| -> Result<Vec<f32>> {
+        let mut snapshot = Vec::new();
+        for (name, shape, _) in model.parameters.named_values() {
+            let name = if is_encoder(&name) { format!("{of_encoders}{name}") } else { name };
+            let part = values(&name)?;
+            let expected = shape.iter().product::<i64>() as usize;
+            if part.len() != expected {
+                return Err(fail(format!("tensor {name:?} has {} values, the config asks for {expected}", part.len())));
+            }
+            snapshot.extend(part);
         }
-        snapshot.extend(part);
-    }
+        Ok(snapshot)
+    };
+    let refitted = state.refitted.map(|about| Ok::<_, Error>((about, snapshot(REFITTED)?))).transpose()?;
+    let snapshot = snapshot("")?;
     let (n, l) = (model.prior.n_clusters(), model.prior.n_latent());
     if (state.prior.n_clusters(), state.prior.n_latent()) != (n, l) || state.experts.len() != model.modalities.len() {
         return Err(fail(format!(
@@ -178,6 +231,12 @@ pub(crate) fn decode(
         return Err(fail("has other experts than the config".to_owned()));
     }
     model.parameters.restore(&snapshot)?;
+    model.refitted = None;
+    if let Some((about, values)) = refitted {
+        let mut parameters = model.parameters.duplicate()?;
+        parameters.restore(&values)?;
+        model.refitted = Some(Refitted { parameters, about });
+    }
     model.prior = state.prior;
     model.normalisations = state.normalisations;
     for (m, noise) in state.noise.into_iter().enumerate() {

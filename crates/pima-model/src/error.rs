@@ -28,7 +28,7 @@ pub enum Error {
         modality.as_ref().map(|m| format!(" (modality {m:?})")).unwrap_or_default()
     )]
     NotFinite {
-        /// reconstruction, cluster, categorical, entropy, encoding or gradient.
+        /// reconstruction, cluster, categorical, entropy, encoding, gradient or refit.
         term: &'static str,
         /// Its value.
         value: f64,

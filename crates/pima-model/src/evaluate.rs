@@ -1,6 +1,6 @@
 //! What a trained model makes of a split: the ELBO, clusters from all modalities and from each alone, and the scores where labels exist.
 
-use crate::model::{Head, Model};
+use crate::model::{Encodings, Head, Model};
 use crate::observe::LossRecord;
 use crate::randomness::{Purpose, generator};
 use crate::train::{LossSums, Step};
@@ -32,6 +32,8 @@ pub struct Evaluation {
     pub clusters: Array1<usize>,
     /// The same from one modality alone, by name; samples without it are `None`.
     pub alone: BTreeMap<String, AloneEvaluation>,
+    /// The same by the refitted encoders; empty where there are none.
+    pub refitted: BTreeMap<String, AloneEvaluation>,
     /// Root mean square error of each modality's reconstruction at the posterior's mean, in its own units.
     pub rmse: BTreeMap<String, f64>,
     /// The same in normalised units: with min-max normalisation, a fraction of the training data's range.
@@ -81,6 +83,7 @@ pub fn evaluate(
     let mut mean = Array2::zeros((n, n_latent));
     let mut logvar = Array2::zeros((n, n_latent));
     let mut alone_mean = Array3::from_elem((n_modalities, n, n_latent), f64::NAN);
+    let mut refitted_mean = model.refitted.is_some().then(|| alone_mean.clone());
     let mut squares: Vec<_> = model.modalities.iter().map(|m| (Array1::zeros(m.shape.size()), 0.0)).collect();
     no_grad(|| {
         for (k, chunk) in rows.chunks(ROWS).enumerate() {
@@ -95,10 +98,16 @@ pub fn evaluate(
             let range = k * ROWS..k * ROWS + chunk.len();
             mean.slice_mut(s![range.clone(), ..]).assign(&step.workspace.fused_mean());
             logvar.slice_mut(s![range.clone(), ..]).assign(&step.workspace.fused_logvar());
-            for m in 0..n_modalities {
-                for (b, row) in range.clone().enumerate().filter(|(b, _)| weight[[m, *b]] != 0.0) {
-                    alone_mean.slice_mut(s![m, row, ..]).assign(&forward.encodings().mean.slice(s![m, b, ..]));
+            let keep = |means: &mut Array3<f64>, encodings: &Encodings| {
+                for m in 0..n_modalities {
+                    for (b, row) in range.clone().enumerate().filter(|(b, _)| weight[[m, *b]] != 0.0) {
+                        means.slice_mut(s![m, row, ..]).assign(&encodings.mean.slice(s![m, b, ..]));
+                    }
                 }
+            };
+            keep(&mut alone_mean, forward.encodings());
+            if let (Some(means), Some(refitted)) = (&mut refitted_mean, &model.refitted) {
+                keep(means, &model.encode_with(&refitted.parameters, &batch, weight.view(), Mode::Evaluate)?);
             }
             add_squares(model, &batch, step.workspace.fused_mean(), &mut squares)?;
         }
@@ -115,11 +124,13 @@ pub fn evaluate(
         .filter(|l| !l.is_empty())
         .map(|l| scores(l, clusters.as_slice().unwrap_or(&[]), n_labels, model.prior.n_clusters()));
     let scores = scores.transpose()?;
-    let mut alone = BTreeMap::new();
-    for (m, modality) in model.modalities.iter().enumerate() {
-        let view = alone_mean.index_axis(Axis(0), m);
-        alone.insert(modality.name.clone(), alone_evaluation(model, view, labels.as_deref(), n_labels)?);
-    }
+    let judge = |means: &Array3<f64>| {
+        let each = model.modality_names().zip(means.outer_iter());
+        each.map(|(name, means)| Ok((name.to_owned(), alone_evaluation(model, means, labels.as_deref(), n_labels)?)))
+            .collect::<Result<BTreeMap<_, _>>>()
+    };
+    let alone = judge(&alone_mean)?;
+    let refitted = refitted_mean.as_ref().map(judge).transpose()?.unwrap_or_default();
     let noise: Vec<Option<Array1<f64>>> = squares.into_iter().map(|(sums, n)| (n > 0.0).then(|| sums / n)).collect();
     let rmse =
         model.modality_names().zip(&model.normalisations).zip(&noise).filter_map(|((name, normalisation), noise)| {
@@ -141,6 +152,7 @@ pub fn evaluate(
         responsibilities,
         clusters,
         alone,
+        refitted,
         rmse,
         rmse_normalised,
         noise,
@@ -198,7 +210,7 @@ fn add_squares(
 }
 
 /// Root mean square errors, normalised units, of every modality predicted from each other one alone at the mean of its posterior:
-/// `errors[given][predicted]`, over the rows that have both. A single modality predicts nothing.
+/// `errors[given][predicted]`, over the rows that have both; by the refitted encoders where the model has them. A single modality predicts nothing.
 ///
 /// # Errors
 /// When the dataset does not have the model's modalities.
@@ -217,7 +229,8 @@ pub fn cross_modal_errors(
     for chunk in rows.chunks(ROWS) {
         batches.gather(chunk, &mut batch)?;
         let weight = batch.weight().to_owned();
-        let encodings = no_grad(|| model.encode(&batch, weight.view(), Mode::Evaluate))?;
+        let parameters = model.refitted.as_ref().map_or(&model.parameters, |refitted| &refitted.parameters);
+        let encodings = no_grad(|| model.encode_with(parameters, &batch, weight.view(), Mode::Evaluate))?;
         for (given, sums) in sums.iter_mut().enumerate() {
             let z = encodings.mean.index_axis(Axis(0), given);
             let mut responsibilities = Array2::zeros((chunk.len(), model.prior.n_clusters()));

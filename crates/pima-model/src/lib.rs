@@ -20,6 +20,8 @@ mod model;
 mod observe;
 // Random numbers by position.
 mod randomness;
+// Encoders that learn alone what all modalities know together.
+mod refit;
 // What a model says in physical units.
 mod report;
 // The training loop and the recipes' starts.
@@ -28,13 +30,14 @@ mod train;
 pub use checkpoint::load_model;
 pub use config::{
     DataConfig, DataSource, DecoderVariance, EmConfig, EmWhen, ExperimentConfig, ExpertConfig, ExpertUpdate,
-    ModalityConfig, ModelConfig, Recipe, Schedule, SourceConfig, StartConfig, TrainingConfig, WeightUpdate,
+    ModalityConfig, ModelConfig, Recipe, RefitConfig, RefitObjective, Schedule, SourceConfig, StartConfig, TrainingConfig, WeightUpdate,
 };
 pub use data::{DataLocations, known_states, load_data};
 pub use error::{Error, Result};
 pub use evaluate::{AloneEvaluation, Evaluation, Scores, cross_modal_errors, evaluate};
 pub use infer::{Engine, InferOptions, Inference, Prediction};
 pub use model::Model;
-pub use observe::{EpochRecord, Event, LossRecord, Observe, Phase};
+pub use observe::{EpochRecord, Event, LossRecord, Observe, Phase, RefitRecord};
+pub use refit::{RefitAbout, refit};
 pub use report::IdentifiedExpert;
 pub use train::{TrainOptions, TrainOutcome, train};

@@ -3,6 +3,7 @@
 use crate::config::{DecoderVariance, ExperimentConfig, ExpertConfig, ModalityConfig, SourceConfig};
 use crate::expert::ExpertDecoder;
 use crate::randomness::{Purpose, generator};
+use crate::refit::{RefitAbout, Refitted};
 use crate::{Error, Result};
 use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2};
 use pima_core::{Expert, MixturePrior, ModalityShape};
@@ -61,6 +62,8 @@ pub struct Model {
     pub(crate) modalities: Vec<ModalityModel>,
     pub(crate) normalisations: Vec<Normalisation>,
     pub(crate) prior: MixturePrior,
+    /// Encoders for use alone, once they have been refitted.
+    pub(crate) refitted: Option<Refitted>,
 }
 
 /// What the encoders made of a batch.
@@ -120,12 +123,18 @@ impl Model {
         }
         let mean = Array2::from_shape_fn((n_clusters, n_latent), |_| rng.sample(StandardNormal));
         let prior = MixturePrior::new(Array1::zeros(n_clusters), mean, Array2::ones((n_clusters, n_latent)))?;
-        Ok(Self { parameters: build.finish(device, config.training.precision)?, modalities, normalisations, prior })
+        let parameters = build.finish(device, config.training.precision)?;
+        Ok(Self { parameters, modalities, normalisations, prior, refitted: None })
     }
 
     /// The mixture prior over the latent space.
     pub fn prior(&self) -> &MixturePrior {
         &self.prior
+    }
+
+    /// How the encoders were refitted for use alone; `None` where they were not.
+    pub fn refitted(&self) -> Option<&RefitAbout> {
+        self.refitted.as_ref().map(|refitted| &refitted.about)
     }
 
     /// Number of trained network parameters.
@@ -153,6 +162,17 @@ impl Model {
 
     /// Encodes the rows of `batch` whose `weight` (M,B) is not zero.
     pub(crate) fn encode(&self, batch: &Batch, weight: ArrayView2<'_, f64>, mode: Mode) -> Result<Encodings> {
+        self.encode_with(&self.parameters, batch, weight, mode)
+    }
+
+    /// [`encode`](Self::encode) by networks with these values.
+    pub(crate) fn encode_with(
+        &self,
+        parameters: &Parameters,
+        batch: &Batch,
+        weight: ArrayView2<'_, f64>,
+        mode: Mode,
+    ) -> Result<Encodings> {
         let n_latent = self.prior.n_latent();
         let shape = (self.modalities.len(), batch.len(), n_latent);
         let (mut mean, mut logvar) = (Array3::zeros(shape), Array3::zeros(shape));
@@ -164,7 +184,7 @@ impl Model {
                 outputs.push(None);
                 continue;
             }
-            let device = self.parameters.device();
+            let device = parameters.device();
             let (input, index) = if rows.len() == batch.len() {
                 (tensor_from_f32(batch.slice(m), &[batch.len() as i64, size as i64], device)?, None)
             } else {
@@ -175,7 +195,7 @@ impl Model {
                 let input = tensor_from_f32(&chosen, &[rows.len() as i64, size as i64], device)?;
                 (input, Some(Tensor::f_from_slice(&index)?.f_to(device)?))
             };
-            let (mu, lv) = modality.encoder.forward(&self.parameters, &input, mode)?;
+            let (mu, lv) = modality.encoder.forward(parameters, &input, mode)?;
             let (mu_values, lv_values) = (to_array2(&mu)?, to_array2(&lv)?);
             for (i, &b) in rows.iter().enumerate() {
                 mean.slice_mut(ndarray::s![m, b, ..]).assign(&mu_values.row(i));

@@ -54,6 +54,23 @@ pub struct EpochRecord {
     pub best: bool,
 }
 
+/// One epoch of the refit of one modality's encoder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RefitRecord {
+    /// The modality.
+    pub modality: String,
+    /// From 1.
+    pub epoch: usize,
+    /// How many there are to be.
+    pub epochs: usize,
+    /// Mean per sample of the divergences from the multimodal posterior, nats, over the epoch's batches while they were trained on.
+    pub loss: f64,
+    /// The same at the posterior's mean on the validation samples after the epoch; `None` where there are none that have another modality too.
+    pub validation: Option<f64>,
+    /// Time it took.
+    pub seconds: f64,
+}
+
 /// Something happened.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -80,6 +97,8 @@ pub enum Event<'a> {
     },
     /// An epoch ended.
     Epoch(&'a EpochRecord),
+    /// An epoch of the refit of an encoder ended.
+    Refit(&'a RefitRecord),
     /// A checkpoint was written.
     Checkpoint(&'a PathBuf),
 }

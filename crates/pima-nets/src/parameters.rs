@@ -211,6 +211,23 @@ impl Parameters {
         })
     }
 
+    /// A copy with values of its own: the same networks can be run with either.
+    ///
+    /// # Errors
+    /// When libtorch cannot allocate.
+    pub fn duplicate(&self) -> Result<Self> {
+        let (flat, buffers) = no_grad(|| (self.flat.copy(), self.buffers.copy()));
+        Ok(Self {
+            views: views(&flat, &self.slots, true)?,
+            buffer_views: views_of_buffers(&buffers, &self.buffer_slots)?,
+            slots: self.slots.clone(),
+            buffer_slots: self.buffer_slots.clone(),
+            flat,
+            buffers,
+            precision: self.precision,
+        })
+    }
+
     /// Whether every value is finite.
     pub fn is_finite(&self) -> bool {
         bool::try_from(self.flat.isfinite().all()).unwrap_or(false) && self.flat.kind() == Kind::Float

@@ -1,5 +1,7 @@
 //! `pima evaluate`: how well the model of a run does.
 
+use std::path::Path;
+
 use anyhow::{Result, bail};
 use pima_cli::{RunDirectory, Splits};
 use pima_data::{Dataset, Split};
@@ -12,38 +14,40 @@ use crate::failure::{Blame, Outcome, say};
 use crate::{prepare, results};
 
 /// A run's model with its data.
-struct Loaded {
-    run: RunDirectory,
-    config: ExperimentConfig,
-    seed: u64,
-    dataset: Dataset,
-    split: Split,
-    model: Model,
+pub(super) struct Loaded {
+    pub(super) run: RunDirectory,
+    pub(super) config: ExperimentConfig,
+    pub(super) seed: u64,
+    pub(super) dataset: Dataset,
+    pub(super) split: Split,
+    pub(super) model: Model,
+    pub(super) device: tch::Device,
 }
 
 pub(crate) fn run(args: &EvaluateArgs) -> Outcome {
-    let loaded = load(args).blame_input()?;
+    let loaded = load(&args.run, args.datasets.as_deref()).blame_input()?;
     report(&loaded, args.split).blame_work()
 }
 
-fn load(args: &EvaluateArgs) -> Result<Loaded> {
-    let run = RunDirectory::open(&args.run)?;
+/// Opens a run; `datasets` is the folder that the user named.
+pub(super) fn load(run: &Path, datasets: Option<&Path>) -> Result<Loaded> {
+    let run = RunDirectory::open(run)?;
     let config = prepare::read_config(&run.config_path(), None)?;
     let root = run.root();
     let Some(record) = began(&run) else {
         bail!("{}: neither its metrics nor its summary says which seed and data the run has", root.display());
     };
-    let (dataset, split) = prepare::data(&config, args.datasets.as_deref(), record.seed)?;
+    let (dataset, split) = prepare::data(&config, datasets, record.seed)?;
     prepare::ensure_same_data(dataset.name(), &record.dataset, root)?;
     // Where it was trained, if that can be had: the last digits depend on it.
     let on_gpu = run.read_summary().is_ok_and(|summary| summary.device.starts_with("cuda"));
     let device = if on_gpu { DeviceChoice::Auto } else { DeviceChoice::Cpu }.resolve()?;
     let model = load_model(&run.model_path()?, &config, device)?;
-    Ok(Loaded { run, config, seed: record.seed, dataset, split, model })
+    Ok(Loaded { run, config, seed: record.seed, dataset, split, model, device })
 }
 
 fn report(loaded: &Loaded, part: Option<Part>) -> Result<()> {
-    let Loaded { run, config, seed, dataset, split, model } = loaded;
+    let Loaded { run, config, seed, dataset, split, model, .. } = loaded;
     let judge = |which: Part, rows: &[usize]| {
         let wanted = part.is_none_or(|part| part == which) && !rows.is_empty();
         wanted.then(|| evaluate(model, dataset, rows, config.posterior(), *seed)).transpose()

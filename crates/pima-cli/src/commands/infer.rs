@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 use ndarray::{Array2, s};
 use pima_cli::RunDirectory;
 use pima_data::{Batch, Batches, Dataset, ModalityData, SkippedRow, read_npz, read_npz_skipping};
-use pima_model::{InferOptions, Inference, Model, load_model};
+use pima_model::{Engine, InferOptions, Inference, Model, load_model};
 use std::time::Instant;
 
 use crate::args::InferArgs;
@@ -69,7 +69,7 @@ fn plan(args: &InferArgs) -> Result<Plan> {
     let options = InferOptions {
         given,
         predict,
-        engine: args.engine,
+        engine: args.engine.unwrap_or(if model.refitted().is_some() { Engine::Refit } else { Engine::Dropout }),
         samples: args.samples,
         intervals: args.intervals.clone(),
         draws: args.draws,

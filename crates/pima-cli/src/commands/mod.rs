@@ -1,9 +1,11 @@
 //! One file for each command.
 
+mod conclude;
 mod data;
 mod evaluate;
 mod infer;
 mod plot;
+mod refit;
 mod train;
 
 use std::path::Path;
@@ -20,6 +22,7 @@ pub(crate) fn run(command: Command, interrupt: &Interrupt) -> Outcome {
         Command::Train(args) => train::run(&args, interrupt),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Infer(args) => infer::run(&args),
+        Command::Refit(args) => refit::run(&args, interrupt),
         Command::Plot(args) => plot::run(&args),
         Command::Data(args) => data::run(&args),
     }

@@ -6,37 +6,21 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use pima_cli::{Existing, MetricsRecord, NewRun, RunDirectory, RunRecord, Splits, Summary, draw_all};
-use pima_data::{Dataset, Split};
-use pima_model::{
-    Error, Evaluation, ExperimentConfig, TrainOptions, TrainOutcome, cross_modal_errors, evaluate, train,
-};
+use pima_cli::{Existing, MetricsRecord, NewRun, RunDirectory, RunRecord};
+use pima_model::{Error, ExperimentConfig, TrainOptions, TrainOutcome, refit, train};
 use pima_nets::{describe_device, set_threads};
 
+use super::conclude::{FINISHED, Plan, conclude};
 use super::{began, typed};
 use crate::args::TrainArgs;
-use crate::failure::{Blame, Failure, Outcome, say};
+use crate::failure::{Blame, Failure, Outcome};
 use crate::interrupt::Interrupt;
 use crate::prepare;
-use crate::progress::{Detail, Progress, shown};
+use crate::progress::{Detail, Progress};
 use crate::recorder::Recorder;
-use crate::results;
-
-/// How a run that came to its end is marked; whoever reads a summary looks for it.
-const FINISHED: &str = "finished";
-
-/// Everything that a run needs, checked.
-struct Plan {
-    config: ExperimentConfig,
-    seed: u64,
-    dataset: Dataset,
-    split: Split,
-    device: tch::Device,
-    threads: usize,
-}
 
 /// The run's directory, begun or taken up again.
 enum Directory {
@@ -193,7 +177,13 @@ fn fit(
         stop: Some(stop.clone()),
     };
     let mut recorder = Recorder::new(run, progress, stop, begun);
-    let outcome = train(&plan.config, &plan.dataset, &plan.split, &options, &mut recorder);
+    let outcome = train(&plan.config, &plan.dataset, &plan.split, &options, &mut recorder).and_then(|mut outcome| {
+        if let Some(settings) = &plan.config.refit {
+            let (config, dataset, split) = (&plan.config, &plan.dataset, &plan.split);
+            refit(&mut outcome.model, config, settings, dataset, split, &options, &mut recorder)?;
+        }
+        Ok(outcome)
+    });
     let before = recorder.wall_before();
     match (recorder.into_failure(), outcome) {
         (Some(error), _) => Err(Unfinished::Metrics(error)),
@@ -230,76 +220,4 @@ fn resume_command(args: &TrainArgs, plan: &Plan, run: &RunDirectory) -> String {
         words.extend(["--threads".to_owned(), plan.threads.to_string()]);
     }
     words.join(" ")
-}
-
-/// Evaluates the model on every split and writes down what came out.
-fn conclude(
-    plan: &Plan,
-    run: &RunDirectory,
-    outcome: &TrainOutcome,
-    wall_before: f64,
-    begun: Instant,
-    progress: &Progress,
-) -> Result<()> {
-    let Plan { config, dataset, split, seed, .. } = plan;
-    let model = &outcome.model;
-    let judge = |rows: &[usize]| -> Result<Option<Evaluation>> {
-        let some = (!rows.is_empty()).then(|| evaluate(model, dataset, rows, config.posterior(), *seed));
-        Ok(some.transpose()?)
-    };
-    progress.note(&format!("evaluating the model of epoch {} on every split", outcome.best_epoch));
-    let (train, validation, test) = (judge(&split.train)?, judge(&split.validation)?, judge(&split.test)?);
-    let train = train.ok_or_else(|| anyhow!("there are no samples to train on"))?;
-    match &test {
-        Some(test) => run.write_predictions(&results::predictions(config, model, dataset, &split.test, test)?)?,
-        None => progress.note("no predictions are written: the data has no test samples"),
-    }
-    let experts = model.identified_experts(dataset, &split.train, train.responsibilities.view())?;
-    let scores =
-        [test.as_ref(), validation.as_ref(), Some(&train)].into_iter().flatten().find_map(|e| e.scores.as_ref());
-    let assignment = scores.map(|scores| &scores.accuracy.assignment[..]);
-    let mut summary = Summary {
-        pima_version: env!("CARGO_PKG_VERSION").to_owned(),
-        experiment: config.experiment.clone(),
-        title: config.title.clone(),
-        dataset: dataset.name().to_owned(),
-        seed: *seed,
-        recipe: config.training.recipe.to_string(),
-        device: describe_device(plan.device),
-        threads: plan.threads,
-        wall_seconds: wall_before + begun.elapsed().as_secs_f64(),
-        train_seconds: outcome.seconds,
-        epochs: outcome.epochs,
-        best_epoch: Some(outcome.best_epoch),
-        status: FINISHED.to_owned(),
-        experts: results::expert_summaries(&experts, model, assignment),
-        splits: Splits {
-            train: Some(results::split_summary(&train)),
-            validation: validation.as_ref().map(results::split_summary),
-            test: test.as_ref().map(results::split_summary),
-        },
-        ..Summary::default()
-    };
-    if let Some(test) = &mut summary.splits.test {
-        test.rmse_from = cross_modal_errors(model, dataset, &split.test)?;
-    }
-    results::describe(&mut summary, model, dataset);
-    run.write_summary(&summary)?;
-    // The figures are drawn from the files just written, and a run without them is still a finished run.
-    if let Err(error) = draw_all(run) {
-        progress.note(&format!("the figures could not be drawn: {error:#}"));
-    }
-    summary.wall_seconds = wall_before + begun.elapsed().as_secs_f64();
-    run.write_summary(&summary)?;
-    if !progress.is_quiet() {
-        say(format!(
-            "\n{}\n{}: best epoch {} of {}, {}",
-            results::table(&summary.splits, &summary.experts),
-            run.root().display(),
-            outcome.best_epoch,
-            outcome.epochs,
-            shown(Duration::from_secs_f64(summary.wall_seconds))
-        ));
-    }
-    Ok(())
 }

@@ -175,6 +175,24 @@ impl MixturePrior {
         Ok(log_likelihood)
     }
 
+    /// `log p(c|z)` (B,N) of z (B,l), in nats: finite where [`responsibilities`](Self::responsibilities) underflow to zero.
+    ///
+    /// # Errors
+    /// As for [`responsibilities`](Self::responsibilities).
+    pub fn log_responsibilities(&self, z: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        self.check_latent("log_responsibilities: z", &z)?;
+        let mut out = Array2::zeros((z.nrows(), self.n_clusters()));
+        let mut point = vec![0.0; self.n_latent()];
+        let mut row = vec![0.0; self.n_clusters()];
+        for (z, mut out) in z.outer_iter().zip(out.outer_iter_mut()) {
+            copy_row(&mut point, z);
+            self.log_joint(&point, &mut row);
+            let total = log_sum_exp(&row);
+            out.iter_mut().zip(&row).for_each(|(out, score)| *out = score - total);
+        }
+        Ok(out)
+    }
+
     /// `log p(z)` (B) of z (B,l), in nats, with its normalising constant.
     ///
     /// # Errors

@@ -2,9 +2,11 @@
 
 mod modality;
 mod place;
+mod refit;
 mod training;
 
 pub use modality::{DecoderVariance, ExpertConfig, ModalityConfig, SourceConfig};
+pub use refit::{RefitConfig, RefitObjective};
 pub use training::{EmConfig, EmWhen, ExpertUpdate, Recipe, Schedule, StartConfig, TrainingConfig, WeightUpdate};
 
 use crate::{Error, Result};
@@ -29,6 +31,9 @@ pub struct ExperimentConfig {
     pub model: ModelConfig,
     /// How it is trained.
     pub training: TrainingConfig,
+    /// The refit of single encoders that follows; absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refit: Option<RefitConfig>,
     /// The measurements of each sample.
     #[serde(rename = "modality")]
     pub modalities: Vec<ModalityConfig>,
@@ -168,6 +173,9 @@ impl ExperimentConfig {
             && !names.contains(name)
         {
             return Err(format!("training.start.modality is {name:?}: there is no modality of that name"));
+        }
+        if let Some(refit) = &self.refit {
+            refit.check()?;
         }
         self.training.check()
     }

@@ -3,7 +3,7 @@
 
 mod components;
 
-use crate::model::{Head, Model};
+use crate::model::{Encodings, Head, Model};
 use crate::randomness::{Purpose, generator};
 use crate::train::standard_normal;
 use crate::{Error, Result};
@@ -28,6 +28,8 @@ pub enum Engine {
     /// Bayes' rule over the clusters: `p(c|X) ~ pi_c prod_m p(X_m|c)` (2023, eq. 17 and 18), with decoders that depend on z taken at the cluster's centre
     /// (2022, eq. 20). The latent posterior is then the mixture of the clusters.
     Bayes,
+    /// As `dropout`, with the refitted encoder (2022, section 2.4) for samples of which one modality alone is seen.
+    Refit,
 }
 
 impl FromStr for Engine {
@@ -37,7 +39,8 @@ impl FromStr for Engine {
         match text {
             "dropout" => Ok(Self::Dropout),
             "bayes" => Ok(Self::Bayes),
-            _ => Err("expected dropout or bayes"),
+            "refit" => Ok(Self::Refit),
+            _ => Err("expected dropout, bayes or refit"),
         }
     }
 }
@@ -47,6 +50,7 @@ impl fmt::Display for Engine {
         f.write_str(match self {
             Self::Dropout => "dropout",
             Self::Bayes => "bayes",
+            Self::Refit => "refit",
         })
     }
 }
@@ -127,7 +131,13 @@ impl Model {
         }
         let mut rng = generator(options.seed, Purpose::Inference, 0, position);
         let seen = match options.engine {
-            Engine::Dropout => self.see_by_encoders(batch, weight.view(), options.samples, &mut rng)?,
+            Engine::Dropout | Engine::Refit => {
+                let encodings = no_grad(|| match options.engine {
+                    Engine::Refit => self.encode_refitted(batch, weight.view()),
+                    _ => self.encode(batch, weight.view(), Mode::Evaluate),
+                })?;
+                self.see_by_encoders(&encodings, weight.view(), options.samples, &mut rng)?
+            }
             Engine::Bayes => self.see_by_clusters(batch, weight.view(), options.samples, &mut rng)?,
         };
         let mut predictions = BTreeMap::new();
@@ -156,15 +166,33 @@ impl Model {
         Ok(())
     }
 
+    /// Samples of which one modality is seen by its refitted encoder, the others by the encoders that fuse.
+    fn encode_refitted(&self, batch: &Batch, weight: ArrayView2<'_, f64>) -> Result<Encodings> {
+        let Some(refitted) = &self.refitted else {
+            let problem = "this model's encoders have not been refitted: run pima refit, or choose another engine";
+            return Err(Error::Infer { problem: problem.to_owned() });
+        };
+        let (mut alone, mut beside) = (weight.to_owned(), weight.to_owned());
+        for (mut alone, mut beside) in alone.columns_mut().into_iter().zip(beside.columns_mut()) {
+            let seen = beside.iter().filter(|&&w| w != 0.0).count();
+            if seen == 1 { beside.fill(0.0) } else { alone.fill(0.0) }
+        }
+        let mut encodings = self.encode(batch, beside.view(), Mode::Evaluate)?;
+        let alone = self.encode_with(&refitted.parameters, batch, alone.view(), Mode::Evaluate)?;
+        // Each is zero where the other is not.
+        encodings.mean += &alone.mean;
+        encodings.logvar += &alone.logvar;
+        Ok(encodings)
+    }
+
     fn see_by_encoders(
         &self,
-        batch: &Batch,
+        encodings: &Encodings,
         weight: ArrayView2<'_, f64>,
         samples: usize,
         rng: &mut impl Rng,
     ) -> Result<Seen> {
-        let (n, l) = (batch.len(), self.prior.n_latent());
-        let encodings = no_grad(|| self.encode(batch, weight, Mode::Evaluate))?;
+        let (n, l) = (weight.ncols(), self.prior.n_latent());
         let (mut mean, mut var) = (Array2::zeros((n, l)), Array2::zeros((n, l)));
         product_of_experts(encodings.mean.view(), encodings.logvar.view(), weight, mean.view_mut(), var.view_mut())?;
         var.mapv_inplace(f64::exp);

@@ -17,6 +17,7 @@ pub(crate) use anchor::Anchor;
 pub(crate) use em::standard_normal;
 pub(crate) use small_adam::SmallAdam;
 pub(crate) use step::{At, LossSums, Step};
+pub(crate) use trainer::best_checkpoint;
 pub use trainer::{TrainOptions, TrainOutcome, train};
 
 #[cfg(test)]

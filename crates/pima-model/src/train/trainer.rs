@@ -16,7 +16,7 @@ use pima_core::{ClusterPosterior, MixturePrior};
 use pima_data::{Batch, Batches, Dataset, Split, shuffle};
 use pima_nets::{Adam, Mode};
 use rand::Rng;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -150,7 +150,7 @@ impl Trainer<'_> {
     }
 
     fn resume(&mut self) -> Result<bool> {
-        let Some(file) = self.options.checkpoints.as_ref().map(|folder| folder.join("last.safetensors")) else {
+        let Some(file) = self.options.checkpoints.as_ref().map(|folder| checkpoint_file(folder, "last")) else {
             return Ok(false);
         };
         if !self.options.resume || !file.is_file() {
@@ -383,7 +383,7 @@ impl Trainer<'_> {
     }
 
     fn checkpoint_file(&self, name: &str) -> PathBuf {
-        self.options.checkpoints.clone().unwrap_or_default().join(format!("{name}.safetensors"))
+        checkpoint_file(&self.options.checkpoints.clone().unwrap_or_default(), name)
     }
 
     fn save(&mut self, name: &str, observer: &mut dyn Observe) -> Result<()> {
@@ -403,6 +403,15 @@ impl Trainer<'_> {
         }
         Ok(())
     }
+}
+
+fn checkpoint_file(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.safetensors"))
+}
+
+/// The checkpoint of a run's model.
+pub(crate) fn best_checkpoint(folder: &Path) -> PathBuf {
+    checkpoint_file(folder, "best")
 }
 
 /// Fusion weights (M,B): the presence mask with modality m kept with probability `keep[m]`; where all would drop out, all stay, which also keeps the

@@ -1,0 +1,98 @@
+//! The end of a run: its model is judged on every split, and what came out is written down.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow};
+use pima_cli::{RunDirectory, Splits, Summary, draw_all};
+use pima_data::{Dataset, Split};
+use pima_model::{Evaluation, ExperimentConfig, TrainOutcome, cross_modal_errors, evaluate};
+use pima_nets::describe_device;
+
+use crate::failure::say;
+use crate::progress::{Progress, shown};
+use crate::results;
+
+/// How a run that came to its end is marked; whoever reads a summary looks for it.
+pub(super) const FINISHED: &str = "finished";
+
+/// Everything that a run needs, checked.
+pub(super) struct Plan {
+    pub(super) config: ExperimentConfig,
+    pub(super) seed: u64,
+    pub(super) dataset: Dataset,
+    pub(super) split: Split,
+    pub(super) device: tch::Device,
+    pub(super) threads: usize,
+}
+
+/// Evaluates the model on every split and writes down what came out.
+pub(super) fn conclude(
+    plan: &Plan,
+    run: &RunDirectory,
+    outcome: &TrainOutcome,
+    wall_before: f64,
+    begun: Instant,
+    progress: &Progress,
+) -> Result<()> {
+    let Plan { config, dataset, split, seed, .. } = plan;
+    let model = &outcome.model;
+    let judge = |rows: &[usize]| -> Result<Option<Evaluation>> {
+        let some = (!rows.is_empty()).then(|| evaluate(model, dataset, rows, config.posterior(), *seed));
+        Ok(some.transpose()?)
+    };
+    progress.note(&format!("evaluating the model of epoch {} on every split", outcome.best_epoch));
+    let (train, validation, test) = (judge(&split.train)?, judge(&split.validation)?, judge(&split.test)?);
+    let train = train.ok_or_else(|| anyhow!("there are no samples to train on"))?;
+    match &test {
+        Some(test) => run.write_predictions(&results::predictions(config, model, dataset, &split.test, test)?)?,
+        None => progress.note("no predictions are written: the data has no test samples"),
+    }
+    let experts = model.identified_experts(dataset, &split.train, train.responsibilities.view())?;
+    let scores =
+        [test.as_ref(), validation.as_ref(), Some(&train)].into_iter().flatten().find_map(|e| e.scores.as_ref());
+    let assignment = scores.map(|scores| &scores.accuracy.assignment[..]);
+    let mut summary = Summary {
+        pima_version: env!("CARGO_PKG_VERSION").to_owned(),
+        experiment: config.experiment.clone(),
+        title: config.title.clone(),
+        dataset: dataset.name().to_owned(),
+        seed: *seed,
+        recipe: config.training.recipe.to_string(),
+        device: describe_device(plan.device),
+        threads: plan.threads,
+        wall_seconds: wall_before + begun.elapsed().as_secs_f64(),
+        train_seconds: outcome.seconds,
+        epochs: outcome.epochs,
+        best_epoch: Some(outcome.best_epoch),
+        status: FINISHED.to_owned(),
+        experts: results::expert_summaries(&experts, model, assignment),
+        splits: Splits {
+            train: Some(results::split_summary(&train)),
+            validation: validation.as_ref().map(results::split_summary),
+            test: test.as_ref().map(results::split_summary),
+        },
+        ..Summary::default()
+    };
+    if let Some(test) = &mut summary.splits.test {
+        test.rmse_from = cross_modal_errors(model, dataset, &split.test)?;
+    }
+    results::describe(&mut summary, model, dataset);
+    run.write_summary(&summary)?;
+    // The figures are drawn from the files just written, and a run without them is still a finished run.
+    if let Err(error) = draw_all(run) {
+        progress.note(&format!("the figures could not be drawn: {error:#}"));
+    }
+    summary.wall_seconds = wall_before + begun.elapsed().as_secs_f64();
+    run.write_summary(&summary)?;
+    if !progress.is_quiet() {
+        say(format!(
+            "\n{}\n{}: best epoch {} of {}, {}",
+            results::table(&summary.splits, &summary.experts),
+            run.root().display(),
+            outcome.best_epoch,
+            outcome.epochs,
+            shown(Duration::from_secs_f64(summary.wall_seconds))
+        ));
+    }
+    Ok(())
+}
