@@ -49,10 +49,12 @@ pub use latent_expert::{
     LatentExpert, LatentFit, LatentFitOptions, LatentSamples, LatentSums, squared_error, squared_error_adjoint,
 };
 pub use link::Link;
-pub use metrics::{ClusterAccuracy, ari, confusion_matrix, nmi, rmse, unsupervised_accuracy};
+pub use metrics::{
+    ClusterAccuracy, Reliability, ReliabilityBin, ari, confusion_matrix, nmi, rmse, unsupervised_accuracy,
+};
 pub use moments::mixture_moments;
 pub use prior::{MixturePrior, most_probable};
-pub use quantile::mixture_quantile;
+pub use quantile::{mixture_cdf, mixture_quantile};
 pub use shape::ModalityShape;
 pub use sums::{CurveSums, MixtureSums, MixtureUpdate, VarianceUpdate};
 pub use unimodal::{UnimodalLoss, UnimodalTarget, UnimodalWeights, unimodal_loss};

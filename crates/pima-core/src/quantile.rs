@@ -1,4 +1,4 @@
-//! Quantiles of a mixture of Gaussians, for predictive intervals.
+//! Distribution function and quantiles of a mixture of Gaussians, for predictive intervals and their calibration.
 
 /// The quantile `p` in (0, 1) of `sum_k weight_k N(mean_k, sd^2)`: where the mixture's distribution function is `p`, to 1e-9 of `sd`.
 ///
@@ -7,27 +7,14 @@
 /// or `p` is outside (0, 1).
 pub fn mixture_quantile(weight: &[f64], mean: &[f64], sd: f64, p: f64) -> f64 {
     let total: f64 = weight.iter().sum();
-    let with_weight = || weight.iter().zip(mean).filter(|(w, _)| **w != 0.0);
+    let with_weight = || with_weight(weight, mean);
     let bad = with_weight().any(|(w, m)| !w.is_finite() || *w < 0.0 || !m.is_finite());
     if bad || !(total > 0.0 && sd >= 0.0 && sd.is_finite() && p > 0.0 && p < 1.0) {
         return f64::NAN;
     }
     let lowest = with_weight().map(|(_, &m)| m).fold(f64::INFINITY, f64::min);
     let highest = with_weight().map(|(_, &m)| m).fold(f64::NEG_INFINITY, f64::max);
-    let below = |x: f64| -> f64 {
-        let sum: f64 = with_weight()
-            .map(|(w, m)| {
-                let z = (x - m) / sd;
-                // With sd zero: a step at the point, which belongs to it.
-                w * if sd == 0.0 {
-                    f64::from(u8::from(x >= *m))
-                } else {
-                    0.5 * libm::erfc(-z * std::f64::consts::FRAC_1_SQRT_2)
-                }
-            })
-            .sum();
-        sum / total
-    };
+    let below = |x: f64| below(weight, mean, sd, x) / total;
     // Every component has less than p below the lowest mean less 40 sd, and more above the highest plus 40 sd, for any p that f64 holds.
     let (mut low, mut high) = (lowest - 40.0 * sd, highest + 40.0 * sd);
     if below(low) >= p {
@@ -44,9 +31,43 @@ pub fn mixture_quantile(weight: &[f64], mean: &[f64], sd: f64, p: f64) -> f64 {
     high
 }
 
+/// The distribution function at `x` of `sum_k weight_k N(mean_k, sd^2)`: the probability of a value of at most `x`. Arguments are as those of
+/// [`mixture_quantile`]; NaN when no weight is positive.
+pub fn mixture_cdf(weight: &[f64], mean: &[f64], sd: f64, x: f64) -> f64 {
+    below(weight, mean, sd, x) / weight.iter().sum::<f64>()
+}
+
+/// Weight of what is at most `x`.
+fn below(weight: &[f64], mean: &[f64], sd: f64, x: f64) -> f64 {
+    let each = with_weight(weight, mean).map(|(w, m)| {
+        // With sd zero: a step at the point, which belongs to it.
+        w * if sd == 0.0 {
+            f64::from(u8::from(x >= *m))
+        } else {
+            0.5 * libm::erfc((m - x) / sd * std::f64::consts::FRAC_1_SQRT_2)
+        }
+    });
+    each.sum()
+}
+
+fn with_weight<'a>(weight: &'a [f64], mean: &'a [f64]) -> impl Iterator<Item = (&'a f64, &'a f64)> {
+    weight.iter().zip(mean).filter(|(w, _)| **w != 0.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_distribution_function_at_a_quantile_is_its_probability() {
+        let (weight, mean) = ([0.2, 0.5, 0.0, 1.3], [-3.0, 1.0, f64::NAN, 4.0]);
+        for p in [0.01, 0.25, 0.5, 0.9] {
+            let x = mixture_quantile(&weight, &mean, 0.7, p);
+            assert!((mixture_cdf(&weight, &mean, 0.7, x) - p).abs() < 1e-8);
+        }
+        assert_eq!(mixture_cdf(&[1.0, 1.0], &[0.0, 2.0], 0.0, 1.0), 0.5);
+        assert!(mixture_cdf(&[0.0], &[0.0], 1.0, 0.0).is_nan());
+    }
 
     #[test]
     fn of_one_gaussian() {

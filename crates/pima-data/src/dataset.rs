@@ -134,6 +134,10 @@ impl Dataset {
         &self.modalities
     }
 
+    pub(crate) fn modalities_mut(&mut self) -> &mut [ModalityData] {
+        &mut self.modalities
+    }
+
     /// The modality of this name.
     ///
     /// # Errors

@@ -8,6 +8,8 @@ mod dataset;
 mod digits;
 /// What can go wrong, one line each.
 mod error;
+/// Modalities taken away from samples.
+mod hide;
 /// The file format of MNIST.
 mod idx;
 /// Known classes, to judge by and not to train on.

@@ -187,6 +187,16 @@ impl ModalityData {
         self.present.as_deref()
     }
 
+    /// Marks rows as absent.
+    pub(crate) fn remove(&mut self, rows: &[usize]) {
+        if rows.is_empty() {
+            return;
+        }
+        let n = self.values.nrows();
+        let present = self.present.get_or_insert_with(|| vec![true; n]);
+        rows.iter().for_each(|&row| present[row] = false);
+    }
+
     /// Whether this row has this modality.
     pub fn is_present(&self, row: usize) -> bool {
         self.present.as_ref().is_none_or(|present| present[row])

@@ -74,8 +74,14 @@ pub fn load_data(config: &ExperimentConfig, locations: &DataLocations, seed: u64
         }
     }
     let names: Vec<&str> = config.modalities.iter().map(|m| m.name.as_str()).collect();
-    let dataset = dataset.with_only(&names)?;
-    let split = Split::random(&dataset, &data.split, seed)?;
+    let mut dataset = dataset.with_only(&names)?;
+    let mut split = Split::random(&dataset, &data.split, seed)?;
+    let missing: Vec<f64> = config.modalities.iter().map(|modality| modality.missing).collect();
+    if missing.iter().any(|&missing| missing > 0.0) {
+        let (holed, train) = dataset.hide(&missing, &split.train, seed);
+        let (holed, validation) = holed.hide(&missing, &split.validation, seed);
+        (dataset, split.train, split.validation) = (holed, train, validation);
+    }
     Ok((dataset, split))
 }
 

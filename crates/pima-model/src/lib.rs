@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+// Whether predictions are as uncertain as they say.
+mod calibration;
 // Everything a run needs to go on, in one file.
 mod checkpoint;
 // An experiment as a file describes it.
@@ -27,15 +29,17 @@ mod report;
 // The training loop and the recipes' starts.
 mod train;
 
+pub use calibration::{Calibration, Coverage, calibration};
 pub use checkpoint::load_model;
 pub use config::{
     DataConfig, DataSource, DecoderVariance, EmConfig, EmWhen, ExperimentConfig, ExpertConfig, ExpertUpdate,
-    ModalityConfig, ModelConfig, Recipe, RefitConfig, RefitObjective, Schedule, SourceConfig, StartConfig, TrainingConfig, WeightUpdate,
+    ModalityConfig, ModelConfig, Recipe, RefitConfig, RefitObjective, Schedule, SourceConfig, StartConfig,
+    TrainingConfig, WeightUpdate,
 };
 pub use data::{DataLocations, known_states, load_data};
 pub use error::{Error, Result};
 pub use evaluate::{AloneEvaluation, Evaluation, Scores, cross_modal_errors, evaluate};
-pub use infer::{Engine, InferOptions, Inference, Prediction};
+pub use infer::{Engine, InferOptions, Inference, Prediction, Score};
 pub use model::Model;
 pub use observe::{EpochRecord, Event, LossRecord, Observe, Phase, RefitRecord};
 pub use refit::{RefitAbout, refit};

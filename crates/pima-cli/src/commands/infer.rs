@@ -73,6 +73,7 @@ fn plan(args: &InferArgs) -> Result<Plan> {
         samples: args.samples,
         intervals: args.intervals.clone(),
         draws: args.draws,
+        score: false,
         seed: args.seed,
     };
     Ok(Plan { model, data, rows, skipped, options })

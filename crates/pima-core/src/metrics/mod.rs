@@ -6,6 +6,8 @@
 mod accuracy;
 // Rand index corrected for chance.
 mod ari;
+// Whether probabilities mean what they say.
+mod calibration;
 // Counts of (label, cluster) pairs: what every other score here is computed from.
 mod confusion;
 // Normalised mutual information.
@@ -18,6 +20,7 @@ mod tests;
 
 pub use accuracy::{ClusterAccuracy, unsupervised_accuracy};
 pub use ari::ari;
+pub use calibration::{Reliability, ReliabilityBin};
 pub use confusion::confusion_matrix;
 pub use nmi::nmi;
 pub use rmse::rmse;

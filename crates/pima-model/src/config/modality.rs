@@ -23,6 +23,10 @@ pub struct ModalityConfig {
     /// smaller one trains its encoder less on its own and more beside the others, and so leads less in the latent space.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<f64>,
+    /// Probability that it is taken away from a sample to train or validate with, as if it had not been measured: to study data with holes. Samples that lose
+    /// every modality are not used; the test samples keep theirs.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub missing: f64,
     /// Variance of the decoded Gaussian.
     #[serde(default)]
     pub variance: DecoderVariance,
@@ -109,6 +113,10 @@ pub enum ExpertConfig {
     },
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
+}
 fn twenty() -> usize {
     20
 }
@@ -145,6 +153,9 @@ impl ModalityConfig {
         }
         if self.keep.is_some_and(|keep| !(keep > 0.0 && keep <= 1.0)) {
             return Err(format!("modality {name:?}: keep must be a probability above 0 and at most 1"));
+        }
+        if !(0.0..1.0).contains(&self.missing) {
+            return Err(format!("modality {name:?}: missing must be a probability of at least 0 and below 1"));
         }
         if let DecoderVariance::Fixed(v) = self.variance
             && !(v.is_finite() && v > 0.0)

@@ -2,6 +2,7 @@
 //! modalities, with uncertainty.
 
 mod components;
+mod score;
 
 use crate::model::{Encodings, Head, Model};
 use crate::randomness::{Purpose, generator};
@@ -13,6 +14,8 @@ use pima_core::{MixturePrior, product_of_experts};
 use pima_data::Batch;
 use pima_nets::{Mode, tensor_from_f64, to_array2};
 use rand::Rng;
+pub use score::Score;
+use score::{Parts, log_mean};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::{fmt, str::FromStr};
@@ -70,6 +73,8 @@ pub struct InferOptions {
     pub intervals: Vec<f64>,
     /// Draws of each predicted modality to return per sample; 0: none.
     pub draws: usize,
+    /// Judge each prediction by the values that the samples really have, where they do.
+    pub score: bool,
     /// Seed of all draws.
     pub seed: u64,
 }
@@ -98,6 +103,8 @@ pub struct Prediction {
     pub intervals: Vec<(Array2<f64>, Array2<f64>)>,
     /// Draws, (B,S,d); absent when none were asked for.
     pub draws: Option<Array3<f64>>,
+    /// How well it does on what the samples really have; absent when that was not asked for.
+    pub score: Option<Score>,
 }
 
 impl Model {
@@ -142,7 +149,7 @@ impl Model {
         };
         let mut predictions = BTreeMap::new();
         for &m in &options.predict {
-            let prediction = self.predict(m, &seen, options, &mut rng)?;
+            let prediction = self.predict(m, batch, &seen, options, &mut rng)?;
             predictions.insert(self.modalities[m].name.clone(), prediction);
         }
         let Seen { latent_mean, latent_var, responsibilities, .. } = seen;
@@ -260,15 +267,23 @@ impl Model {
         Ok(Seen { latent_mean, latent_var, responsibilities, draws })
     }
 
-    fn predict(&self, m: usize, seen: &Seen, options: &InferOptions, rng: &mut impl Rng) -> Result<Prediction> {
+    fn predict(
+        &self,
+        m: usize,
+        batch: &Batch,
+        seen: &Seen,
+        options: &InferOptions,
+        rng: &mut impl Rng,
+    ) -> Result<Prediction> {
         let modality = &self.modalities[m];
         let mut components = Components::new(modality.noise());
-        match &modality.head {
+        let parts = match &modality.head {
             // An expert's curve is its cluster's: the draws of z matter through p(c) alone.
             Head::Expert(expert) => {
                 for (curve, weight) in expert.normalised().outer_iter().zip(seen.responsibilities.columns()) {
                     components.add_shared(weight.to_owned(), curve.mapv(f64::from));
                 }
+                Parts::Cluster
             }
             Head::Networks(decoders) => no_grad(|| {
                 let share = 1.0 / seen.draws.len() as f64;
@@ -283,14 +298,22 @@ impl Model {
                         components.add(weight, to_array2(&decoder.forward(&self.parameters, &z))?);
                     }
                 }
-                Ok::<_, Error>(())
+                Ok::<_, Error>(if decoders.len() == 1 { Parts::Draw } else { Parts::DrawAndCluster })
             })?,
-        }
+        };
         let normalisation = &self.normalisations[m];
         let (mut mean, mut variance) = components.moments(seen.responsibilities.nrows())?;
         let mut intervals: Vec<_> =
             options.intervals.iter().map(|&level| components.interval(mean.nrows(), level)).collect();
         let mut draws = (options.draws > 0).then(|| components.draw(mean.nrows(), options.draws, rng));
+        let score = options.score.then(|| {
+            let weight = batch.weight();
+            let (cumulative, logs) = components.score(batch.values(m), weight.row(m));
+            let (log_density, standard_error) = log_mean(logs.view(), parts, seen);
+            // From the density of normalised values to that of physical ones.
+            let scale: f64 = (0..modality.shape.size()).map(|j| normalisation.scale(j).ln()).sum();
+            Score { cumulative, log_density: log_density - scale, standard_error }
+        });
         normalisation.invert(mean.view_mut());
         normalisation.invert_variance(variance.view_mut());
         for (lower, upper) in &mut intervals {
@@ -300,7 +323,7 @@ impl Model {
         for mut of_sample in draws.iter_mut().flat_map(|draws| draws.outer_iter_mut()) {
             normalisation.invert(of_sample.view_mut());
         }
-        Ok(Prediction { mean, variance, intervals, draws })
+        Ok(Prediction { mean, variance, intervals, draws, score })
     }
 }
 

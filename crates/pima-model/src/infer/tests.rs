@@ -27,6 +27,7 @@ fn ask(given: &[usize], predict: &[usize], engine: Engine) -> InferOptions {
         samples: 64,
         intervals: vec![0.9],
         draws: 200,
+        score: true,
         seed: 3,
     }
 }

@@ -8,10 +8,10 @@ use crate::evaluate::fused_posteriors;
 use crate::model::Model;
 use crate::observe::{Event, Observe, RefitRecord};
 use crate::randomness::{Purpose, generator};
-use crate::train::{TrainOptions, standard_normal};
+use crate::train::{At, TrainOptions, standard_normal};
 use crate::{Error, Result};
 use ndarray::{Array2, Axis};
-use pima_core::{UnimodalTarget, UnimodalWeights, unimodal_loss};
+use pima_core::{MixturePrior, UnimodalTarget, UnimodalWeights, unimodal_loss};
 use pima_data::{Batch, Batches, Dataset, Split, shuffle};
 use pima_nets::{Adam, Mode, Parameters, tensor_from_f64};
 use serde::{Deserialize, Serialize};
@@ -170,7 +170,8 @@ impl Run<'_> {
                 let done = ((epoch - 1) * n_batches + k) as f64 / (self.config.epochs * n_batches) as f64;
                 let rate = self.config.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * done).cos());
                 let mut rng = generator(seed, Purpose::Refit, position, k + 1);
-                let (loss, gradient) = self.gradient(m, &batch, &part, &mut rng, epoch, k + 1)?;
+                let prior = widened(&self.model.prior, self.config.widening_at(done))?;
+                let (loss, gradient) = self.gradient(m, &prior, &batch, &part, &mut rng, At { epoch, batch: k + 1 })?;
                 sum += loss;
                 adam.update(&mut self.parameters, &gradient, rate)?;
             }
@@ -199,11 +200,11 @@ impl Run<'_> {
     fn gradient(
         &self,
         m: usize,
+        prior: &MixturePrior,
         batch: &Batch,
         targets: &Targets,
         rng: &mut impl rand::Rng,
-        epoch: usize,
-        at: usize,
+        at: At,
     ) -> Result<(f64, tch::Tensor)> {
         let device = self.parameters.device();
         let encodings = self.model.encode_with(&self.parameters, batch, only(batch, m).view(), Mode::Train)?;
@@ -214,13 +215,13 @@ impl Run<'_> {
             term: "refit",
             value,
             modality: Some(self.model.modalities[m].name.clone()),
-            epoch,
-            batch: at,
+            epoch: at.epoch,
+            batch: at.batch,
         };
         if let Some(&value) = mean.iter().chain(logvar).find(|value| !value.is_finite()) {
             return Err(not_finite(value));
         }
-        let loss = unimodal_loss(&self.model.prior, &targets.view(), weights, mean, logvar, eps.view())?;
+        let loss = unimodal_loss(prior, &targets.view(), weights, mean, logvar, eps.view())?;
         let sum = weights.latent * loss.latent.sum() + weights.cluster * loss.cluster.sum();
         if !sum.is_finite() {
             return Err(not_finite(sum));
@@ -245,8 +246,7 @@ impl Run<'_> {
             let part = targets.select(chunk);
             batches.gather(&part.rows, batch)?;
             let one = only(batch, m);
-            let encodings =
-                no_grad(|| self.model.encode_with(&self.parameters, batch, one.view(), Mode::Evaluate))?;
+            let encodings = no_grad(|| self.model.encode_with(&self.parameters, batch, one.view(), Mode::Evaluate))?;
             let (mean, logvar) = (encodings.mean.index_axis(Axis(0), m), encodings.logvar.index_axis(Axis(0), m));
             let eps = Array2::zeros(mean.dim());
             let loss = unimodal_loss(&self.model.prior, &part.view(), weights, mean, logvar, eps.view())?;
@@ -254,6 +254,11 @@ impl Run<'_> {
         }
         Ok((!all.is_empty()).then(|| sum / all.len() as f64))
     }
+}
+
+/// The mixture with variances `by` times as large.
+fn widened(prior: &MixturePrior, by: f64) -> Result<MixturePrior> {
+    Ok(MixturePrior::new(prior.logits().to_owned(), prior.mean().to_owned(), &prior.var() * by)?)
 }
 
 /// Fusion weights (M,B) of modality `m` alone.

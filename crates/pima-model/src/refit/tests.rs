@@ -3,9 +3,9 @@
 use super::*;
 use crate::train::tests::{config, options, split, toy};
 use crate::{Engine, InferOptions, evaluate, load_model, train};
-use std::path::Path;
 use ndarray::s;
 use pima_core::ClusterPosterior;
+use std::path::Path;
 
 #[derive(Default)]
 struct Records(Vec<RefitRecord>);
@@ -82,6 +82,7 @@ fn samples_of_one_modality_are_inferred_by_its_refitted_encoder_and_others_by_th
         samples: 4,
         intervals: Vec::new(),
         draws: 0,
+        score: false,
         seed: 1,
     };
     assert!(matches!(model.infer(&batch, &ask(Engine::Refit, &[0]), 0), Err(Error::Infer { .. })));
