@@ -46,6 +46,20 @@ Example:
 The encoders that fuse stay as they are. The refitted ones are stored beside them in the run's checkpoint, and its summary, predictions and figures are
 written anew.";
 
+const IMPUTE_EXAMPLES: &str = "\
+Example:
+  pima impute runs/lines samples.npz --out filled.npz
+
+The file holds an array for each modality, a row per sample, and present_NAME (true where the sample has it) for each that some samples lack.
+What is written, for every modality: NAME as measured or, where it is missing, the predictive mean; NAME_var, 0 where it was measured; NAME_imputed.";
+
+const GENERATE_EXAMPLES: &str = "\
+Examples:
+  pima generate runs/lines --cluster 3 -n 16 --out threes.npz
+  pima generate runs/lines --at 0.5,-1 --at 2,0 --line -n 9 --out between.npz
+  pima generate runs/lines --grid -n 20 --out map.npz
+  pima generate runs/lines --deviations 3 --out around-centres.npz";
+
 const DATA_EXAMPLES: &str = "\
 Examples:
   pima data digits --out digits.npz --train 6000 --test 1000
@@ -78,6 +92,10 @@ pub(crate) enum Command {
     Evaluate(EvaluateArgs),
     /// From some modalities of new samples to their clusters and their other modalities, with uncertainty.
     Infer(InferArgs),
+    /// Fill in the modalities that samples lack, with variances.
+    Impute(ImputeArgs),
+    /// Draw samples of a cluster, or decode points of the latent space.
+    Generate(GenerateArgs),
     /// Teach each encoder of a finished run to say alone what all modalities say together.
     Refit(RefitArgs),
     /// Draw the figures of a run again.
@@ -183,6 +201,78 @@ pub(crate) struct InferArgs {
     /// Leave out rows with values that are not finite or without any modality, and list them, instead of refusing the file.
     #[arg(long)]
     pub(crate) skip_bad_rows: bool,
+    /// Where the networks run; auto is CUDA where there is a GPU, else the processor.
+    #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = one_of::<DeviceChoice>(&["cpu", "cuda", "auto"]))]
+    pub(crate) device: DeviceChoice,
+    /// The file to write.
+    #[arg(long, value_name = "FILE.npz")]
+    pub(crate) out: PathBuf,
+    /// Replace the file if it is there.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// `pima impute`.
+#[derive(Debug, Args)]
+#[command(after_help = IMPUTE_EXAMPLES)]
+pub(crate) struct ImputeArgs {
+    /// Directory of the run.
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+    /// The samples with holes.
+    #[arg(value_name = "DATA.npz")]
+    pub(crate) data: PathBuf,
+    /// Draws of the latent point per sample.
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    pub(crate) samples: usize,
+    /// Seed of all draws.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Leave out rows with values that are not finite or without any modality, and list them, instead of refusing the file.
+    #[arg(long)]
+    pub(crate) skip_bad_rows: bool,
+    /// Where the networks run; auto is CUDA where there is a GPU, else the processor.
+    #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = one_of::<DeviceChoice>(&["cpu", "cuda", "auto"]))]
+    pub(crate) device: DeviceChoice,
+    /// The file to write.
+    #[arg(long, value_name = "FILE.npz")]
+    pub(crate) out: PathBuf,
+    /// Replace the file if it is there.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// `pima generate`.
+#[derive(Debug, Args)]
+#[command(after_help = GENERATE_EXAMPLES)]
+pub(crate) struct GenerateArgs {
+    /// Directory of the run.
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+    /// Draw from this cluster [default: from all, by their weights].
+    #[arg(long, value_name = "C", conflicts_with_all = ["at", "grid", "deviations"])]
+    pub(crate) cluster: Option<usize>,
+    /// How many samples; along a line how many points, for a grid how many along each side.
+    #[arg(short, long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) n: u16,
+    /// Decode this point of the latent space; may be given several times.
+    #[arg(long, value_name = "Z1,Z2,...", allow_hyphen_values = true, conflicts_with_all = ["grid", "deviations"])]
+    pub(crate) at: Vec<String>,
+    /// Decode evenly spaced points from the first --at to the second.
+    #[arg(long, requires = "at")]
+    pub(crate) line: bool,
+    /// Decode a grid over the first two latent dimensions that holds all clusters.
+    #[arg(long, conflicts_with = "deviations")]
+    pub(crate) grid: bool,
+    /// Decode every cluster's centre, and the points K standard deviations from it along each dimension.
+    #[arg(long, value_name = "K")]
+    pub(crate) deviations: Option<f64>,
+    /// Add the noise of a measurement to what is decoded.
+    #[arg(long)]
+    pub(crate) noise: bool,
+    /// Seed of all draws.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
     /// Where the networks run; auto is CUDA where there is a GPU, else the processor.
     #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = one_of::<DeviceChoice>(&["cpu", "cuda", "auto"]))]
     pub(crate) device: DeviceChoice,

@@ -36,6 +36,7 @@ pub(crate) fn split_summary(evaluation: &Evaluation) -> SplitSummary {
         rmse: evaluation.rmse.clone(),
         rmse_normalised: evaluation.rmse_normalised.clone(),
         rmse_from: BTreeMap::new(),
+        calibration: BTreeMap::new(),
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use pima_core::ModalityShape;
-use pima_model::RefitAbout;
+use pima_model::{Calibration, RefitAbout};
 use serde::{Deserialize, Serialize};
 
 use crate::run_directory::numbers;
@@ -144,6 +144,9 @@ pub struct SplitSummary {
     /// refitted encoders where there are any.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rmse_from: BTreeMap<String, BTreeMap<String, f64>>,
+    /// Of the test split, by the one modality that is seen: whether what is inferred is as uncertain as it says.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub calibration: BTreeMap<String, Calibration>,
 }
 
 /// Parameters an expert decoder identified.

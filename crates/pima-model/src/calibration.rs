@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 
 /// Rows inferred together.
 const ROWS: usize = 512;
+/// Draws of z: enough for moments, and a picture's decoder is not cheap.
+const SAMPLES: usize = 16;
 /// Bins of the reliability diagram.
 const BINS: usize = 15;
 /// Bins of the histogram of the distribution function at the truth.
@@ -31,10 +33,8 @@ pub struct Calibration {
 /// How much of the truth the predictive intervals of one modality hold.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Coverage {
-    /// Levels of central intervals, in (0, 1).
-    pub levels: Vec<f64>,
-    /// Fraction of all values of all samples that lie within the interval of each level.
-    pub covered: Vec<f64>,
+    /// Fraction of all values of all samples that lie within the central interval of each level, by level in per cent ("90").
+    pub covered: BTreeMap<String, f64>,
     /// Fractions of the values in bins of their own distribution function, from 0 to 1: flat where predictions are calibrated, high at the ends where they
     /// are too sure.
     pub histogram: Vec<f64>,
@@ -68,7 +68,7 @@ pub fn calibration(
             given: vec![given],
             predict: (0..names.len()).filter(|&m| m != given).collect(),
             engine,
-            samples: 64,
+            samples: SAMPLES,
             intervals: Vec::new(),
             draws: 0,
             score: true,
@@ -147,10 +147,9 @@ impl Sums {
     }
 
     fn finish(self, levels: &[f64]) -> Coverage {
-        let share = |counts: Vec<f64>| counts.into_iter().map(|count| count / self.values).collect();
+        let share = |counts: Vec<f64>| -> Vec<f64> { counts.into_iter().map(|count| count / self.values).collect() };
         Coverage {
-            levels: levels.to_vec(),
-            covered: share(self.inside),
+            covered: levels.iter().map(|level| (100.0 * level).to_string()).zip(share(self.inside)).collect(),
             histogram: share(self.histogram),
             log_density: self.log_density / self.samples,
             rmse: (self.square / self.values).sqrt(),

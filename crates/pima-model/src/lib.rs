@@ -14,6 +14,8 @@ mod error;
 mod evaluate;
 // An expert as a decoder.
 mod expert;
+// From points of the latent space to all modalities.
+mod generate;
 // From some modalities to the others.
 mod infer;
 // Networks, experts, prior and normalisations together.
@@ -39,6 +41,7 @@ pub use config::{
 pub use data::{DataLocations, known_states, load_data};
 pub use error::{Error, Result};
 pub use evaluate::{AloneEvaluation, Evaluation, Scores, cross_modal_errors, evaluate};
+pub use generate::{Generated, LatentPoints};
 pub use infer::{Engine, InferOptions, Inference, Prediction, Score};
 pub use model::Model;
 pub use observe::{EpochRecord, Event, LossRecord, Observe, Phase, RefitRecord};

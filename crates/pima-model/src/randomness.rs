@@ -17,6 +17,7 @@ pub(crate) enum Purpose {
     Evaluation = 6,
     Inference = 7,
     Refit = 8,
+    Generation = 9,
 }
 
 /// The generator for `purpose` at a position; positions count from 0 and stay below 2^28 each.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 use pima_cli::{RunDirectory, Splits, Summary, draw_all};
 use pima_data::{Dataset, Split};
-use pima_model::{Evaluation, ExperimentConfig, TrainOutcome, cross_modal_errors, evaluate};
+use pima_model::{Engine, Evaluation, ExperimentConfig, TrainOutcome, calibration, cross_modal_errors, evaluate};
 use pima_nets::describe_device;
 
 use crate::failure::say;
@@ -14,6 +14,11 @@ use crate::results;
 
 /// How a run that came to its end is marked; whoever reads a summary looks for it.
 pub(super) const FINISHED: &str = "finished";
+
+/// Test samples that cross-modal inference is judged on: decoding every draw of every sample would take longer than training.
+const CALIBRATION_ROWS: usize = 2000;
+/// Levels of the intervals it is judged by.
+const CALIBRATION_LEVELS: [f64; 3] = [0.5, 0.9, 0.95];
 
 /// Everything that a run needs, checked.
 pub(super) struct Plan {
@@ -75,6 +80,9 @@ pub(super) fn conclude(
     };
     if let Some(test) = &mut summary.splits.test {
         test.rmse_from = cross_modal_errors(model, dataset, &split.test)?;
+        let rows = &split.test[..split.test.len().min(CALIBRATION_ROWS)];
+        let engine = if model.refitted().is_some() { Engine::Refit } else { Engine::Dropout };
+        test.calibration = calibration(model, dataset, rows, assignment, &CALIBRATION_LEVELS, engine, *seed)?;
     }
     results::describe(&mut summary, model, dataset);
     run.write_summary(&summary)?;

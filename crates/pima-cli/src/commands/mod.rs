@@ -3,9 +3,12 @@
 mod conclude;
 mod data;
 mod evaluate;
+mod generate;
+mod impute;
 mod infer;
 mod plot;
 mod refit;
+mod samples;
 mod train;
 
 use std::path::Path;
@@ -22,6 +25,8 @@ pub(crate) fn run(command: Command, interrupt: &Interrupt) -> Outcome {
         Command::Train(args) => train::run(&args, interrupt),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Infer(args) => infer::run(&args),
+        Command::Impute(args) => impute::run(&args),
+        Command::Generate(args) => generate::run(&args),
         Command::Refit(args) => refit::run(&args, interrupt),
         Command::Plot(args) => plot::run(&args),
         Command::Data(args) => data::run(&args),

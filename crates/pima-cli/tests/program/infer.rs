@@ -90,3 +90,77 @@ fn what_cannot_be_used_is_named_and_nothing_is_written() {
     let rows: Array1<i64> = rest.by_name("row").unwrap();
     assert_eq!(rows.to_vec(), [0, 1, 3]);
 }
+
+#[test]
+fn holes_are_filled_and_measured_values_stay() {
+    let bench = bench();
+    let mut both = NpzReader::new(File::open(bench.path("both.npz")).unwrap()).unwrap();
+    let images: Array4<f32> = both.by_name("image").unwrap();
+    let lines: Array3<f32> = both.by_name("line").unwrap();
+    // Every third sample has no line, every third of the others no image.
+    let has_line = Array1::from_shape_fn(40, |row| row % 3 != 0);
+    let has_image = Array1::from_shape_fn(40, |row| row % 3 != 1);
+    let mut npz = NpzWriter::new(File::create(bench.path("holes.npz")).unwrap());
+    npz.add_array("image", &images).unwrap();
+    npz.add_array("line", &lines).unwrap();
+    npz.add_array("present_image", &has_image).unwrap();
+    npz.add_array("present_line", &has_line).unwrap();
+    npz.finish().unwrap();
+    let (out, _) = bench.ok("impute run holes.npz --samples 8 --device cpu --out filled.npz");
+    assert!(out.contains("40 samples, imputed image in 13, line in 14"), "{out}");
+    let mut filled = NpzReader::new(File::open(bench.path("filled.npz")).unwrap()).unwrap();
+    let line: Array3<f32> = filled.by_name("line").unwrap();
+    let variance: Array3<f32> = filled.by_name("line_var").unwrap();
+    let imputed: Array1<i64> = filled.by_name("line_imputed").unwrap();
+    for row in 0..40 {
+        assert_eq!(imputed[row] == 0, has_line[row]);
+        assert_eq!(line.slice(s![row, .., ..]) == lines.slice(s![row, .., ..]), has_line[row]);
+        assert!(variance.slice(s![row, .., ..]).iter().all(|&v| (v == 0.0) == has_line[row]));
+    }
+    assert!(bench.fails("impute run holes.npz --out filled.npz", 2).contains("is there already"));
+}
+
+#[test]
+fn refitted_encoders_are_used_once_they_are_there() {
+    let bench = bench();
+    assert!(
+        bench.fails("infer run --given images.npz --engine refit --out p.npz --device cpu", 1).contains("pima refit")
+    );
+    let (_, log) = bench.ok("refit run --epochs 2");
+    assert!(log.contains("refit of image's encoder 2/2"), "{log}");
+    let (out, _) = bench.ok("infer run --given images.npz --samples 4 --out p.npz --device cpu");
+    assert!(out.contains("by refit for 40 samples"), "{out}");
+    let summary: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(bench.path("run/summary.json")).unwrap()).unwrap();
+    assert_eq!(summary["refit"]["config"]["epochs"], 2);
+    let test = &summary["splits"]["test"];
+    assert!(test["accuracy_from_refitted"]["image"].as_f64().unwrap() > 0.0);
+    let covered = test["calibration"]["image"]["predicted"]["line"]["covered"]["90"].as_f64().unwrap();
+    assert!((0.0..=1.0).contains(&covered));
+    assert!(bench.fails("refit run --learning-rate -1", 2).contains("--learning-rate"));
+}
+
+#[test]
+fn samples_are_generated_where_the_user_says() {
+    let bench = bench();
+    let (out, _) = bench.ok("generate run --cluster 3 -n 5 --device cpu --out made.npz");
+    assert!(out.contains("5 samples of image, line"), "{out}");
+    let mut made = NpzReader::new(File::open(bench.path("made.npz")).unwrap()).unwrap();
+    let cluster: Array1<i64> = made.by_name("cluster").unwrap();
+    assert_eq!(cluster.to_vec(), [3; 5]);
+    assert_eq!(made.by_name::<ndarray::OwnedRepr<f32>, ndarray::Ix4>("image").unwrap().dim(), (5, 1, 28, 28));
+    bench.ok("generate run --at -1,0.5 --at 1,0.5 --line -n 3 --device cpu --out line.npz");
+    let mut line = NpzReader::new(File::open(bench.path("line.npz")).unwrap()).unwrap();
+    let latent: Array2<f32> = line.by_name("latent").unwrap();
+    assert_eq!(latent, ndarray::array![[-1.0, 0.5], [0.0, 0.5], [1.0, 0.5]]);
+    for (arguments, said) in [
+        ("--cluster 10", "there is no cluster 10"),
+        ("--at 1,x", "expected the coordinates"),
+        ("--at 1,2,3", "has 3 coordinates"),
+        ("--at 1,2 --line", "give --at twice"),
+    ] {
+        let error = bench.fails(&format!("generate run {arguments} --device cpu --out none.npz"), 2);
+        assert!(error.contains(said), "{arguments}: {error}");
+        assert!(!bench.path("none.npz").exists());
+    }
+}

@@ -1,0 +1,74 @@
+//! `pima impute`: samples with holes, filled in.
+
+use anyhow::Result;
+use pima_model::{Engine, InferOptions, Model};
+
+use super::samples::{Samples, check_output, load, shape_of};
+use crate::args::ImputeArgs;
+use crate::failure::{Blame, Outcome, say};
+use crate::npz_stream::NpzStream;
+
+pub(crate) fn run(args: &ImputeArgs) -> Outcome {
+    let (model, samples) = plan(args).blame_input()?;
+    impute(args, &model, &samples).blame_work()
+}
+
+fn plan(args: &ImputeArgs) -> Result<(Model, Samples)> {
+    check_output(&args.out, args.force)?;
+    let model = load(&args.run, args.device)?;
+    let samples = Samples::read(&args.data, &model, args.skip_bad_rows)?;
+    Ok((model, samples))
+}
+
+fn impute(args: &ImputeArgs, model: &Model, samples: &Samples) -> Result<()> {
+    let names: Vec<String> = model.modality_names().map(str::to_owned).collect();
+    let all: Vec<usize> = (0..names.len()).collect();
+    let options = InferOptions {
+        given: all.clone(),
+        predict: all,
+        engine: if model.refitted().is_some() { Engine::Refit } else { Engine::Dropout },
+        samples: args.samples,
+        intervals: Vec::new(),
+        draws: 0,
+        score: false,
+        seed: args.seed,
+    };
+    let mut npz = NpzStream::new(&args.out);
+    let mut filled = vec![0_usize; names.len()];
+    let mut first = 0;
+    samples.each_batch(model, |k, rows, batch| {
+        let inferred = model.infer(batch, &options, k)?;
+        npz.add_integers("row", rows.iter().map(|&row| row as i64))?;
+        npz.add_integers(
+            "cluster",
+            pima_core::most_probable(inferred.responsibilities.view()).iter().map(|&c| c as i64),
+        )?;
+        for (m, name) in names.iter().enumerate() {
+            let prediction = &inferred.predictions[name];
+            let own = samples.data.modalities().iter().find(|modality| modality.name() == name);
+            let (mut values, mut variance) = (prediction.mean.clone(), prediction.variance.clone());
+            let mut imputed = vec![1; rows.len()];
+            for (b, imputed) in imputed.iter_mut().enumerate().filter(|(b, _)| batch.weight()[[m, *b]] != 0.0) {
+                if let Some(own) = own {
+                    // As it was measured, not as it came back from the normalisation.
+                    values.row_mut(b).assign(&own.values().row(first + b).mapv(f64::from));
+                    variance.row_mut(b).fill(0.0);
+                    *imputed = 0;
+                }
+            }
+            filled[m] += imputed.iter().filter(|&&imputed| imputed == 1).count();
+            let shape = shape_of(model, m);
+            npz.add(name, &shape, values.iter().copied())?;
+            npz.add(&format!("{name}_var"), &shape, variance.iter().copied())?;
+            npz.add_integers(&format!("{name}_imputed"), imputed.into_iter())?;
+        }
+        first += rows.len();
+        Ok(())
+    })?;
+    npz.finish()?;
+    let counts = names.iter().zip(&filled).map(|(name, n)| format!("{name} in {n}"));
+    let n = samples.rows.len();
+    say(format!("{}: {n} samples, imputed {}", args.out.display(), counts.collect::<Vec<_>>().join(", ")));
+    samples.say_skipped();
+    Ok(())
+}
