@@ -9,7 +9,7 @@ mod summary;
 
 pub use plots::{Drawing, draw, draw_all};
 pub use run_directory::{
-    Checkpoint, EpochRecord, Existing, LossTerms, MetricsRecord, ModalityPredictions, NewRun, Predictions,
-    RunDirectory, RunRecord,
+    Checkpoint, EpochRecord, Existing, InferenceExamples, InferredValues, LossTerms, MetricsRecord,
+    ModalityPredictions, NewRun, Predictions, RunDirectory, RunRecord,
 };
 pub use summary::{ExpertCluster, ExpertSummary, ModalityAxes, SplitSummary, Splits, Summary};

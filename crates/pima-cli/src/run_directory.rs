@@ -7,6 +7,7 @@
 //! | `checkpoints/{last,best}.safetensors` | as training goes | weights and states |
 //! | `summary.json` | at the end | [`Summary`] |
 //! | `predictions.npz` | at the end | [`Predictions`] for the test split |
+//! | `inference.npz` | at the end | [`InferenceExamples`]: test samples inferred from one modality each |
 //! | `plots/` | at the end | figures, drawn from the files above alone |
 //! | `.pima-run` | at the start | nothing; marks the directory as a run and is locked by the process that writes to it |
 //!
@@ -14,6 +15,7 @@
 //! at all.
 
 mod atomic;
+mod inference;
 mod lifetime;
 mod metrics;
 pub(crate) mod numbers;
@@ -30,6 +32,7 @@ use serde::de::DeserializeOwned;
 
 use crate::summary::Summary;
 
+pub use inference::{InferenceExamples, InferredValues};
 pub use lifetime::{Existing, NewRun};
 pub use metrics::{EpochRecord, LossTerms, MetricsRecord, RunRecord};
 pub use predictions::{ModalityPredictions, Predictions};
@@ -38,10 +41,11 @@ const CONFIG: &str = "config.toml";
 const METRICS: &str = "metrics.jsonl";
 const SUMMARY: &str = "summary.json";
 const PREDICTIONS: &str = "predictions.npz";
+const INFERENCE: &str = "inference.npz";
 const CHECKPOINTS: &str = "checkpoints";
 const PLOTS: &str = "plots";
 /// What a run owns in its directory; whatever else lies there is not ours to touch.
-const OWNED: [&str; 6] = [CONFIG, METRICS, SUMMARY, PREDICTIONS, CHECKPOINTS, PLOTS];
+const OWNED: [&str; 7] = [CONFIG, METRICS, SUMMARY, PREDICTIONS, INFERENCE, CHECKPOINTS, PLOTS];
 /// Marks a directory as a run; its lock is held by the process that trains.
 const MARKER: &str = ".pima-run";
 /// Where a run that is being replaced waits until its successor has trained.
@@ -124,6 +128,11 @@ impl RunDirectory {
     /// `predictions.npz`.
     pub fn predictions_path(&self) -> PathBuf {
         self.root.join(PREDICTIONS)
+    }
+
+    /// `inference.npz`.
+    pub fn inference_path(&self) -> PathBuf {
+        self.root.join(INFERENCE)
     }
 
     /// `checkpoints/`.
@@ -244,6 +253,22 @@ impl RunDirectory {
     /// The file is missing, lacks an array, or its arrays disagree on their sizes.
     pub fn read_predictions(&self) -> Result<Predictions> {
         Predictions::read(&self.predictions_path())
+    }
+
+    /// Writes the examples of inference.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_inference(&self, examples: &InferenceExamples) -> Result<()> {
+        examples.write(&self.inference_path())
+    }
+
+    /// Reads the examples of inference between these modalities.
+    ///
+    /// # Errors
+    /// The file cannot be read, or its arrays do not fit each other.
+    pub fn read_inference(&self, modalities: &[String]) -> Result<InferenceExamples> {
+        InferenceExamples::read(&self.inference_path(), modalities)
     }
 
     /// Writes a file of `plots/` and returns its path. `write` is given the path to write to.

@@ -39,6 +39,14 @@ pub enum Error {
         /// Batch within the epoch, from 1.
         batch: usize,
     },
+    /// No sample has every modality.
+    #[error(
+        "none of the {n} samples to train on has every modality: set training.complete_only to false, or measure some samples in every way"
+    )]
+    NothingComplete {
+        /// Samples to train on.
+        n: usize,
+    },
     /// A checkpoint cannot be used.
     #[error("checkpoint {}: {problem}", file.display())]
     Checkpoint {

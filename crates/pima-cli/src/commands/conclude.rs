@@ -8,6 +8,7 @@ use pima_data::{Dataset, Split};
 use pima_model::{Engine, Evaluation, ExperimentConfig, TrainOutcome, calibration, cross_modal_errors, evaluate};
 use pima_nets::describe_device;
 
+use super::examples::examples;
 use crate::failure::say;
 use crate::progress::{Progress, shown};
 use crate::results;
@@ -82,6 +83,10 @@ pub(super) fn conclude(
         test.rmse_from = cross_modal_errors(model, dataset, &split.test)?;
         let rows = &split.test[..split.test.len().min(CALIBRATION_ROWS)];
         let engine = if model.refitted().is_some() { Engine::Refit } else { Engine::Dropout };
+        let inferred = examples(model, dataset, &split.test, engine, *seed)?;
+        if !inferred.predicted.is_empty() {
+            run.write_inference(&inferred)?;
+        }
         test.calibration = calibration(model, dataset, rows, assignment, &CALIBRATION_LEVELS, engine, *seed)?;
     }
     results::describe(&mut summary, model, dataset);

@@ -3,6 +3,7 @@
 mod conclude;
 mod data;
 mod evaluate;
+mod examples;
 mod generate;
 mod impute;
 mod infer;

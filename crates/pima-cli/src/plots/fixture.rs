@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use ndarray::{Array1, Array2};
-use pima_core::ModalityShape;
+use pima_core::{ModalityShape, Reliability};
+use pima_model::{Calibration, Coverage};
 
 use crate::run_directory::{
-    EpochRecord, Existing, LossTerms, MetricsRecord, ModalityPredictions, NewRun, Predictions, RunDirectory,
+    EpochRecord, Existing, InferenceExamples, InferredValues, LossTerms, MetricsRecord, ModalityPredictions, NewRun,
+    Predictions, RunDirectory,
 };
 use crate::summary::{ExpertCluster, ExpertSummary, ModalityAxes, SplitSummary, Splits, Summary};
 
@@ -143,7 +145,9 @@ impl Plan {
 
     pub(crate) fn summary(&self) -> Summary {
         let predictions = self.predictions();
-        let mut test = SplitSummary { n: self.n_samples, loss: Some(12.0), elbo: Some(-6.0), ..Default::default() };
+        let calibration = self.calibration();
+        let mut test =
+            SplitSummary { n: self.n_samples, loss: Some(12.0), elbo: Some(-6.0), calibration, ..Default::default() };
         if self.labelled {
             let mut confusion = vec![vec![0; self.n_clusters]; self.n_clusters];
             for (label, cluster) in predictions.label.iter().zip(&predictions.cluster) {
@@ -248,7 +252,49 @@ impl Plan {
         }
         run.write_summary(&self.summary()).unwrap();
         run.write_predictions(&self.predictions()).unwrap();
+        if self.modalities.len() > 1 {
+            run.write_inference(&self.inference()).unwrap();
+        }
         run
+    }
+
+    /// The decoded centres as samples, inferred from each other with noise.
+    fn inference(&self) -> InferenceExamples {
+        let mut noise = Noise(23);
+        let mut examples = InferenceExamples::default();
+        for (name, modality) in self.predictions().modalities {
+            let truth = modality.decoded.unwrap_or_default();
+            for &given in self.modalities.iter().filter(|given| **given != name) {
+                let spread = 0.1 * truth.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+                let mean = truth.mapv(|x| x + 0.5 * spread * noise.normal());
+                let values = InferredValues { lower: &mean - spread, upper: &mean + spread, mean };
+                examples.predicted.insert((given.to_owned(), name.clone()), values);
+            }
+            examples.truth.insert(name, truth);
+        }
+        examples
+    }
+
+    fn calibration(&self) -> BTreeMap<String, Calibration> {
+        let predicted = |given: &str| {
+            let others = self.modalities.iter().filter(|name| **name != given);
+            let coverage = Coverage {
+                covered: [("50".to_owned(), 0.47), ("90".to_owned(), 0.885), ("95".to_owned(), 0.941)].into(),
+                histogram: (0..20).map(|k| if k == 0 || k == 19 { 0.07 } else { 0.86 / 18.0 }).collect(),
+                log_density: -3.0,
+                rmse: 0.2,
+            };
+            others.map(|name| ((*name).to_owned(), coverage.clone())).collect()
+        };
+        let probability: Vec<f64> = (0..2000).map(|k| (f64::from(k) / 2000.0).powf(0.2)).collect();
+        let right: Vec<bool> =
+            probability.iter().enumerate().map(|(k, p)| (k * 7919 % 1000) as f64 / 1000.0 < p.powi(2)).collect();
+        let clusters = self.labelled.then(|| Reliability::new(&probability, &right, 15));
+        let each = |given: &&str| Calibration { predicted: predicted(given), clusters: clusters.clone(), n: 2000 };
+        if self.modalities.len() < 2 {
+            return BTreeMap::new();
+        }
+        self.modalities.iter().map(|given| ((*given).to_owned(), each(given))).collect()
     }
 }
 

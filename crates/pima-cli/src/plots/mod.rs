@@ -9,6 +9,8 @@ mod assignment;
 mod axes;
 // Experiment, data, split and seed in every title.
 mod caption;
+// Whether inference is as uncertain as it says.
+mod calibration;
 // One cluster's centre in one modality.
 mod cells;
 // Decoded cluster centres.
@@ -17,6 +19,8 @@ mod centres;
 mod confusion;
 // A latent space of one dimension.
 mod histogram;
+// Test samples inferred from one modality.
+mod inference;
 // Test samples and mixture in latent space.
 mod latent;
 // Losses and accuracy by epoch.
@@ -138,6 +142,17 @@ fn scenes(run: &RunDirectory) -> Vec<(&'static str, Result<Scene>)> {
     {
         let matching = fitting(matching, predictions);
         scenes.push(("solutions", solutions::scene(&caption, predictions, known, matching)));
+    }
+    if let Some(summary) = known
+        && run.inference_path().exists()
+    {
+        let examples = run.read_inference(&summary.modalities);
+        scenes.push(("inference", examples.and_then(|examples| inference::scene(&caption, &examples, summary))));
+    }
+    if let Some(test) = known.and_then(|summary| summary.splits.test.as_ref())
+        && !test.calibration.is_empty()
+    {
+        scenes.push(("calibration", calibration::scene(&caption, &test.calibration)));
     }
     scenes
 }

@@ -202,10 +202,10 @@ impl Predictions {
 }
 
 /// An archive whose arrays are read in the width they happen to have.
-struct Npz(NpzReader<File>);
+pub(super) struct Npz(pub(super) NpzReader<File>);
 
 impl Npz {
-    fn floats<D: Dimension>(&mut self, name: &str) -> Result<Array<f64, D>> {
+    pub(super) fn floats<D: Dimension>(&mut self, name: &str) -> Result<Array<f64, D>> {
         match self.0.by_name::<ndarray::OwnedRepr<f64>, D>(name) {
             Err(ReadNpzError::Npy(ReadNpyError::WrongDescriptor(_))) => {
                 self.0.by_name::<ndarray::OwnedRepr<f32>, D>(name).map(|array| array.mapv(f64::from))

@@ -46,6 +46,9 @@ impl fmt::Display for RefitObjective {
 pub struct RefitConfig {
     /// Passes over the training samples that have the modality and another one.
     pub epochs: usize,
+    /// Further passes, over the samples too that have no other modality: of those the encoder itself says what they are, where it is sure. 0 for data without
+    /// holes, or where the samples with several modalities are enough.
+    pub self_training_epochs: usize,
     /// Samples per step.
     pub batch_size: usize,
     /// Adam's step size at the start; it falls to nothing along half a cosine.
@@ -59,7 +62,14 @@ pub struct RefitConfig {
 
 impl Default for RefitConfig {
     fn default() -> Self {
-        Self { epochs: 6, batch_size: 128, learning_rate: 1e-3, objective: RefitObjective::Joint, widening: 100.0 }
+        Self {
+            epochs: 6,
+            self_training_epochs: 0,
+            batch_size: 128,
+            learning_rate: 1e-3,
+            objective: RefitObjective::Joint,
+            widening: 100.0,
+        }
     }
 }
 

@@ -141,6 +141,9 @@ pub struct TrainingConfig {
     pub experts: ExpertUpdate,
     /// Probability that a modality takes part in a sample's fusion (2023, section 2.5); 1: no dropout. Where all drop out, all stay.
     pub modality_keep: f64,
+    /// Train on those samples only that have every modality; the others serve the refit of single encoders. For data in which one modality is rare: samples that
+    /// nothing ties to a cluster would otherwise decide where the clusters are.
+    pub complete_only: bool,
     /// The start.
     pub start: StartConfig,
     /// Stop after this many epochs without a better validation loss; absent: never.
@@ -167,6 +170,7 @@ impl TrainingConfig {
             weights: WeightUpdate::ClosedForm,
             experts: ExpertUpdate::ClosedForm,
             modality_keep: 1.0,
+            complete_only: false,
             start: StartConfig {
                 from_data: true,
                 modality: None,

@@ -15,12 +15,16 @@ use pima_core::{MixturePrior, UnimodalTarget, UnimodalWeights, unimodal_loss};
 use pima_data::{Batch, Batches, Dataset, Split, shuffle};
 use pima_nets::{Adam, Mode, Parameters, tensor_from_f64};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 use tch::{Kind, no_grad};
 
 /// Samples encoded together where nothing is trained.
 const ROWS: usize = 512;
+
+/// Probability of a cluster from which on an encoder's own word is taken.
+const SURE: f64 = 0.95;
 
 /// Values of the encoders for use alone.
 #[derive(Debug)]
@@ -69,6 +73,19 @@ impl Targets {
         let mut responsibilities = Array2::zeros((rows.len(), model.prior.n_clusters()));
         model.prior.responsibilities(mean.view(), responsibilities.view_mut())?;
         Ok(Self { rows, mean, logvar: var.mapv_into(f64::ln), responsibilities })
+    }
+
+    /// These and others.
+    fn with(&self, other: Self) -> Self {
+        let both = |a: &Array2<f64>, b: &Array2<f64>| {
+            ndarray::concatenate(Axis(0), &[a.view(), b.view()]).expect("of one model, so as wide as each other")
+        };
+        Self {
+            rows: self.rows.iter().copied().chain(other.rows).collect(),
+            mean: both(&self.mean, &other.mean),
+            logvar: both(&self.logvar, &other.logvar),
+            responsibilities: both(&self.responsibilities, &other.responsibilities),
+        }
     }
 
     /// Of these positions.
@@ -131,6 +148,18 @@ pub fn refit(
     Ok(())
 }
 
+/// An epoch's record, and all values after it.
+type Kept = (RefitRecord, Vec<f32>);
+
+/// The one of the lower validation loss, the second of equals and where there is no validation.
+fn better(first: Option<Kept>, second: Option<Kept>) -> Option<Kept> {
+    let score = |kept: &Kept| kept.0.validation.unwrap_or(f64::NEG_INFINITY);
+    match (first, second) {
+        (Some(first), Some(second)) if score(&first) < score(&second) => Some(first),
+        (first, second) => second.or(first),
+    }
+}
+
 struct Run<'a> {
     model: &'a Model,
     config: &'a RefitConfig,
@@ -143,23 +172,57 @@ struct Run<'a> {
 impl Run<'_> {
     /// Refits the encoder of modality `m`; `None` where no sample has it and another one.
     fn modality(&mut self, m: usize, split: &Split, observer: &mut dyn Observe) -> Result<Option<RefitRecord>> {
-        let targets = Targets::new(self.model, self.dataset, &split.train, m)?;
-        if targets.rows.is_empty() {
+        let paired = Targets::new(self.model, self.dataset, &split.train, m)?;
+        if paired.rows.is_empty() {
             return Ok(None);
         }
         let validation = Targets::new(self.model, self.dataset, &split.validation, m)?;
+        let data = &self.dataset.modalities()[m];
+        let mut alone: Vec<usize> = split.train.iter().copied().filter(|&row| data.is_present(row)).collect();
+        let is_paired: HashSet<usize> = paired.rows.iter().copied().collect();
+        alone.retain(|row| !is_paired.contains(row));
+        let mut best = self.stage(m, &paired, &[], &validation, (0, self.config.epochs), observer)?;
+        if !alone.is_empty() && self.config.self_training_epochs > 0 {
+            let epochs = (self.config.epochs, self.config.self_training_epochs);
+            let second = self.stage(m, &paired, &alone, &validation, epochs, observer)?;
+            best = better(best, second);
+        }
+        let Some((record, values)) = best else { return Ok(None) };
+        self.parameters.restore(&values)?;
+        Ok(Some(record))
+    }
+
+    /// Some epochs, after `before` others, and the best of them. The samples `alone`, which have this modality and no other, are told by the encoder as it
+    /// is at the beginning of each epoch. The other modalities' values stay as they are.
+    fn stage(
+        &mut self,
+        m: usize,
+        paired: &Targets,
+        alone: &[usize],
+        validation: &Targets,
+        (before, epochs): (usize, usize),
+        observer: &mut dyn Observe,
+    ) -> Result<Option<Kept>> {
         let batches = Batches::new(self.dataset, &self.model.normalisations)?;
         let mut batch = Batch::default();
         let mut adam = Adam::new(&self.parameters, self.adam);
-        let mut order: Vec<usize> = (0..targets.rows.len()).collect();
-        let n_batches = order.len().div_ceil(self.config.batch_size);
-        let mut best: Option<(RefitRecord, Vec<f32>)> = None;
-        for epoch in 1..=self.config.epochs {
+        let all_epochs = self.config.epochs + self.config.self_training_epochs;
+        let mut best = None;
+        for epoch in 1..=epochs {
             let begun = Instant::now();
+            let told;
+            let targets = if alone.is_empty() {
+                paired
+            } else {
+                told = paired.with(self.told(m, paired, alone, &batches, &mut batch)?);
+                &told
+            };
             // Modalities are apart in the epoch's position: each draws its own numbers.
-            let position = m * (self.config.epochs + 1) + epoch;
+            let position = m * (all_epochs + 1) + before + epoch;
             let seed = self.options.seed;
+            let mut order: Vec<usize> = (0..targets.rows.len()).collect();
             shuffle(&mut order, &mut generator(seed, Purpose::Refit, position, 0));
+            let n_batches = order.len().div_ceil(self.config.batch_size);
             let mut sum = 0.0;
             for (k, chunk) in order.chunks(self.config.batch_size).enumerate() {
                 if self.options.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed)) {
@@ -167,33 +230,62 @@ impl Run<'_> {
                 }
                 let part = targets.select(chunk);
                 batches.gather(&part.rows, &mut batch)?;
-                let done = ((epoch - 1) * n_batches + k) as f64 / (self.config.epochs * n_batches) as f64;
+                let done = (epoch as f64 - 1.0 + k as f64 / n_batches as f64) / epochs as f64;
                 let rate = self.config.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * done).cos());
                 let mut rng = generator(seed, Purpose::Refit, position, k + 1);
-                let prior = widened(&self.model.prior, self.config.widening_at(done))?;
-                let (loss, gradient) = self.gradient(m, &prior, &batch, &part, &mut rng, At { epoch, batch: k + 1 })?;
+                // An encoder that knows its way already needs no wide clusters.
+                let widening = if before == 0 { self.config.widening_at(done) } else { 1.0 };
+                let prior = widened(&self.model.prior, widening)?;
+                let at = At { epoch: before + epoch, batch: k + 1 };
+                let (loss, gradient) = self.gradient(m, &prior, &batch, &part, &mut rng, at)?;
                 sum += loss;
                 adam.update(&mut self.parameters, &gradient, rate)?;
             }
-            let validated = self.validate(m, &validation, &batches, &mut batch)?;
             let record = RefitRecord {
                 modality: self.model.modalities[m].name.clone(),
-                epoch,
-                epochs: self.config.epochs,
+                epoch: before + epoch,
+                epochs: if alone.is_empty() { epochs } else { all_epochs },
                 loss: sum / targets.rows.len() as f64,
-                validation: validated,
+                validation: self.validate(m, validation, &batches, &mut batch)?,
                 seconds: begun.elapsed().as_secs_f64(),
             };
             observer.event(&Event::Refit(&record));
-            let score = |record: &RefitRecord| record.validation.unwrap_or(f64::NEG_INFINITY);
-            if best.as_ref().is_none_or(|(best, _)| score(&record) <= score(best)) {
-                best = Some((record, self.parameters.snapshot()?));
-            }
+            best = better(best, Some((record, self.parameters.snapshot()?)));
         }
-        // The other modalities' values are the same in every epoch of this one.
-        let Some((record, values)) = best else { return Ok(None) };
-        self.parameters.restore(&values)?;
-        Ok(Some(record))
+        Ok(best)
+    }
+
+    /// What the encoder of modality `m` itself makes of the samples `alone`, where it is sure (pseudo-labels; Lee 2013): the cluster, and the mean posterior that
+    /// all modalities together have in this cluster.
+    fn told(
+        &self,
+        m: usize,
+        paired: &Targets,
+        alone: &[usize],
+        batches: &Batches<'_>,
+        batch: &mut Batch,
+    ) -> Result<Targets> {
+        let n = self.model.prior.n_clusters();
+        let count = paired.responsibilities.sum_axis(Axis(0)).mapv_into(|count| count.max(f64::MIN_POSITIVE));
+        let of_cluster =
+            |values: &Array2<f64>| paired.responsibilities.t().dot(values) / &count.view().insert_axis(Axis(1));
+        let (mean, logvar) = (of_cluster(&paired.mean), of_cluster(&paired.logvar));
+        let mut responsibilities = Array2::zeros((alone.len(), n));
+        for (chunk, out) in alone.chunks(ROWS).zip(responsibilities.axis_chunks_iter_mut(Axis(0), ROWS)) {
+            batches.gather(chunk, batch)?;
+            let one = only(batch, m);
+            let encodings = no_grad(|| self.model.encode_with(&self.parameters, batch, one.view(), Mode::Evaluate))?;
+            self.model.prior.responsibilities(encodings.mean.index_axis(Axis(0), m), out)?;
+        }
+        let clusters = pima_core::most_probable(responsibilities.view());
+        let sure: Vec<usize> = (0..alone.len()).filter(|&at| responsibilities[[at, clusters[at]]] >= SURE).collect();
+        let clusters: Vec<usize> = sure.iter().map(|&at| clusters[at]).collect();
+        Ok(Targets {
+            rows: sure.iter().map(|&at| alone[at]).collect(),
+            mean: mean.select(Axis(0), &clusters),
+            logvar: logvar.select(Axis(0), &clusters),
+            responsibilities: responsibilities.select(Axis(0), &sure),
+        })
     }
 
     /// Sum of the loss over a batch, and the gradient of its mean by all parameters.

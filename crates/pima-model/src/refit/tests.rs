@@ -118,3 +118,25 @@ fn the_same_seed_gives_the_same_encoders_and_a_stop_keeps_the_old_ones() {
     refit(&mut model, &config, &settings(2), &data, &split, &options(1), &mut ()).unwrap();
     assert_eq!(values(&model), first);
 }
+
+#[test]
+fn samples_of_one_modality_alone_teach_its_encoder_what_it_is_sure_of() {
+    let data = toy(400, false);
+    // Nine images in ten come without a curve.
+    let whole = split(&data);
+    let (data, rows) = data.hide(&[0.0, 0.9], &whole.train, 5);
+    let part = Split { train: rows, ..whole };
+    let config = config(&[("epochs = 3", "epochs = 30\ncomplete_only = true")]);
+    let mut model = train(&config, &data, &part, &options(1), &mut ()).unwrap().model;
+    let (mut first, mut records) = (Records::default(), Records::default());
+    refit(&mut model, &config, &settings(8), &data, &part, &options(1), &mut first).unwrap();
+    let alone = evaluate(&model, &data, &part.test, ClusterPosterior::Exact, 1).unwrap();
+    let settings = RefitConfig { self_training_epochs: 6, ..settings(8) };
+    refit(&mut model, &config, &settings, &data, &part, &options(1), &mut records).unwrap();
+    // Curves never come alone: only the images' encoder goes on.
+    assert_eq!(records.0.iter().filter(|r| r.modality == "spot").map(|r| r.epoch).max(), Some(14));
+    assert_eq!(records.0.iter().filter(|r| r.modality == "curve").map(|r| r.epoch).max(), Some(8));
+    let taught = evaluate(&model, &data, &part.test, ClusterPosterior::Exact, 1).unwrap();
+    assert!(taught.refitted["spot"].accuracy >= alone.refitted["spot"].accuracy);
+    assert!(taught.refitted["spot"].accuracy.unwrap() > 0.95, "{:?}", taught.refitted["spot"].accuracy);
+}

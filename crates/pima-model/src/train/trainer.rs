@@ -65,6 +65,13 @@ pub fn train(
     options: &TrainOptions,
     observer: &mut dyn Observe,
 ) -> Result<TrainOutcome> {
+    let complete;
+    let split = if config.training.complete_only {
+        complete = complete_samples(dataset, split)?;
+        &complete
+    } else {
+        split
+    };
     let model = Model::new(config, dataset, split, options.device, options.seed)?;
     let adam = Adam::new(&model.parameters, config.training.adam);
     let mut trainer = Trainer {
@@ -81,6 +88,19 @@ pub fn train(
         best: None,
     };
     trainer.run(observer)
+}
+
+/// The rows that have every modality.
+fn complete_samples(dataset: &Dataset, split: &Split) -> Result<Split> {
+    let whole = |rows: &[usize]| -> Vec<usize> {
+        let has_all = |row: &usize| dataset.modalities().iter().all(|modality| modality.is_present(*row));
+        rows.iter().copied().filter(has_all).collect()
+    };
+    let (train, validation, test) = (whole(&split.train), whole(&split.validation), split.test.clone());
+    if train.is_empty() {
+        return Err(Error::NothingComplete { n: split.train.len() });
+    }
+    Ok(Split { train, validation, test })
 }
 
 struct Trainer<'a> {
