@@ -11,15 +11,18 @@ use super::caption::{Caption, TITLE_HEIGHT, fitted};
 use super::palette;
 use super::scene::{Anchor, Colour, INK, MUTED, Point, Scene, size};
 
-const WIDTH: f64 = 1600.0;
 const PANEL: f64 = 330.0;
 const BAND: f64 = PANEL + 190.0;
+const STEP: f64 = PANEL + 180.0;
+const MOST_PANELS: usize = 3;
 
 /// Draws a band for each modality that was seen.
 pub(crate) fn scene(caption: &Caption, calibration: &BTreeMap<String, Calibration>) -> Result<Scene> {
     ensure!(!calibration.is_empty(), "nothing was inferred from one modality alone");
     let height = TITLE_HEIGHT + calibration.len() as f64 * BAND + 20.0;
-    let mut scene = Scene::new(WIDTH, height);
+    let panels = |each: &Calibration| (each.predicted.len() + usize::from(each.clusters.is_some())).min(MOST_PANELS);
+    let most = calibration.values().map(panels).max().unwrap_or(1).max(2);
+    let mut scene = Scene::new(60.0 + STEP * most as f64, height);
     let n = calibration.values().map(|each| each.n).max().unwrap_or(0);
     caption.draw(&mut scene, "Calibration of inference from one modality", "test split", &[format!("{n} samples")]);
     for (band, (given, each)) in calibration.iter().enumerate() {
@@ -31,7 +34,7 @@ pub(crate) fn scene(caption: &Caption, calibration: &BTreeMap<String, Calibratio
             scene.text(title, (middle, top - 44.0), fitted(title, size::LABEL, PANEL + 130.0), Anchor::Middle, INK);
             scene.text(fact, (middle, top - 14.0), fitted(fact, size::SMALL, PANEL + 130.0), Anchor::Middle, MUTED);
             draw(scene, corners);
-            left += PANEL + 180.0;
+            left += STEP;
         };
         if let Some(clusters) = &each.clusters {
             let fact = format!("expected calibration error {:.2} %", 100.0 * clusters.error);
@@ -39,7 +42,7 @@ pub(crate) fn scene(caption: &Caption, calibration: &BTreeMap<String, Calibratio
                 reliability(scene, corners, clusters);
             });
         }
-        for (predicted, coverage) in each.predicted.iter().take(if each.clusters.is_some() { 2 } else { 3 }) {
+        for (predicted, coverage) in each.predicted.iter().take(MOST_PANELS - usize::from(each.clusters.is_some())) {
             let covered = coverage.covered.iter().map(|(level, held)| format!("{level} %: {:.1}", 100.0 * held));
             let fact = format!("held by the interval of {}", covered.collect::<Vec<_>>().join(", "));
             panel(&mut scene, &format!("{predicted} from {given}"), &fact, &|scene, corners| {

@@ -233,9 +233,7 @@ impl Run<'_> {
                 let done = (epoch as f64 - 1.0 + k as f64 / n_batches as f64) / epochs as f64;
                 let rate = self.config.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * done).cos());
                 let mut rng = generator(seed, Purpose::Refit, position, k + 1);
-                // An encoder that knows its way already needs no wide clusters.
-                let widening = if before == 0 { self.config.widening_at(done) } else { 1.0 };
-                let prior = widened(&self.model.prior, widening)?;
+                let prior = widened(&self.model.prior, self.config.widening_at(done))?;
                 let at = At { epoch: before + epoch, batch: k + 1 };
                 let (loss, gradient) = self.gradient(m, &prior, &batch, &part, &mut rng, at)?;
                 sum += loss;
