@@ -5,7 +5,7 @@
 mod tests;
 mod two_lines;
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, array};
+use ndarray::{Array1, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, array};
 use pima_core::{Expert, ExpertError, ExpertFit, Link, Quantity};
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +38,7 @@ pub struct HardeningOptions {
 ///
 /// `E` is the elastic modulus, `H` the hardening modulus, `t0` the yield strain; [`quantities`](Expert::quantities) adds the yield
 /// stress `E t0`. The fit of the sharp corner is exact and global, in one pass over the points, and does not look at where it is
-/// asked to start; a rounded knee is refined from it by damped Gauss-Newton.
+/// asked to start; a rounded knee is refined from it by Levenberg and Marquardt's method.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StrainHardening {
     strain: Array1<f64>,
