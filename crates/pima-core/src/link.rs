@@ -17,6 +17,16 @@ pub enum Link {
     Identity,
     /// Above zero: `theta = exp(u)`. Equal steps of `u` are equal ratios of `theta`.
     Positive,
+    /// Above an end other than zero: `theta = lower + exp(u)`.
+    Above {
+        /// The lower end.
+        lower: f64,
+    },
+    /// Below an end: `theta = upper - exp(u)`.
+    Below {
+        /// The upper end.
+        upper: f64,
+    },
     /// Between two ends: `theta = lower + (upper - lower) / (1 + exp(-u))`.
     Interval {
         /// The lower end.
@@ -31,7 +41,9 @@ impl Link {
     pub fn parameter(self, u: f64) -> f64 {
         match self {
             Self::Identity => u,
-            Self::Positive => u.clamp(-LARGEST, LARGEST).exp(),
+            Self::Positive => bounded_exp(u),
+            Self::Above { lower } => lower + bounded_exp(u),
+            Self::Below { upper } => upper - bounded_exp(u),
             Self::Interval { lower, upper } => lower + (upper - lower) * logistic(u),
         }
     }
@@ -40,7 +52,8 @@ impl Link {
     pub fn derivative(self, u: f64) -> f64 {
         match self {
             Self::Identity => 1.0,
-            Self::Positive => u.clamp(-LARGEST, LARGEST).exp(),
+            Self::Positive | Self::Above { .. } => bounded_exp(u),
+            Self::Below { .. } => -bounded_exp(u),
             Self::Interval { lower, upper } => (upper - lower) * logistic(u) * logistic(-u),
         }
     }
@@ -51,13 +64,31 @@ impl Link {
         const MARGIN: f64 = 1e-9;
         match self {
             Self::Identity => theta,
+            // `max` also catches the NaN of a negative number.
             Self::Positive => theta.ln().max(-LARGEST),
+            Self::Above { lower } => (theta - lower).ln().max(-LARGEST),
+            Self::Below { upper } => (upper - theta).ln().max(-LARGEST),
             Self::Interval { lower, upper } => {
                 let share = ((theta - lower) / (upper - lower)).clamp(MARGIN, 1.0 - MARGIN);
                 (share / (1.0 - share)).ln()
             }
         }
     }
+
+    /// The ends of the domain, infinite where there is none; an optimiser that keeps to a box may stand on them.
+    pub fn bounds(self) -> (f64, f64) {
+        match self {
+            Self::Identity => (f64::NEG_INFINITY, f64::INFINITY),
+            Self::Positive => (0.0, f64::INFINITY),
+            Self::Above { lower } => (lower, f64::INFINITY),
+            Self::Below { upper } => (f64::NEG_INFINITY, upper),
+            Self::Interval { lower, upper } => (lower, upper),
+        }
+    }
+}
+
+fn bounded_exp(u: f64) -> f64 {
+    u.clamp(-LARGEST, LARGEST).exp()
 }
 
 /// `1 / (1 + exp(-u))`.
@@ -71,7 +102,13 @@ mod tests {
 
     use super::*;
 
-    const LINKS: [Link; 3] = [Link::Identity, Link::Positive, Link::Interval { lower: -0.5, upper: 0.25 }];
+    const LINKS: [Link; 5] = [
+        Link::Identity,
+        Link::Positive,
+        Link::Above { lower: -2.0 },
+        Link::Below { upper: 3.0 },
+        Link::Interval { lower: -0.5, upper: 0.25 },
+    ];
 
     proptest! {
         #[test]
@@ -98,10 +135,13 @@ mod tests {
         for u in [-1e300, -800.0, 800.0, 1e300] {
             let positive = Link::Positive.parameter(u);
             assert!(positive > 0.0 && (positive * positive).is_finite(), "{positive}");
-            let between = LINKS[2].parameter(u);
-            assert!((-0.5..=0.25).contains(&between), "{between}");
+            for link in LINKS {
+                let (lower, upper) = link.bounds();
+                let parameter = link.parameter(u);
+                assert!(lower <= parameter && parameter <= upper, "{link:?}: {parameter}");
+            }
         }
-        for theta in [-1.0, 0.0, 0.25, 3.0] {
+        for theta in [-5.0, -1.0, 0.0, 0.25, 3.0, 7.0] {
             assert!(LINKS.iter().all(|link| link.coordinate(theta).is_finite()), "{theta}");
         }
     }

@@ -28,6 +28,8 @@ mod normalise;
 mod npz;
 /// Curves made from labels: the cubic oscillator.
 mod oscillator;
+/// Images from files.
+mod pixels;
 /// Seeded generators and shuffles.
 mod rng;
 /// Lattice dynamics of silicon.
@@ -35,6 +37,8 @@ mod rng;
 pub mod silicon;
 /// Archives with faulty rows.
 mod skipping;
+/// Tables and folders of images, matched by ids.
+mod sources;
 /// Spectra and stresses from a user's files.
 mod spectra;
 /// Training, validation and test rows.
@@ -60,5 +64,6 @@ pub use oscillator::{
 };
 pub use rng::shuffle;
 pub use skipping::{SkippedRow, read_npz_skipping};
+pub use sources::{ImageFolder, MatchedSources, Samples, TableColumns, match_sources, read_columns, read_images};
 pub use spectra::{SpectraFiles, load_spectra};
 pub use split::{Split, SplitFractions};

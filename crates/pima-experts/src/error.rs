@@ -19,6 +19,18 @@ pub enum Error {
         /// What it must be.
         requirement: String,
     },
+    /// A formula that cannot be read, or that has no value where it must have one.
+    #[error("{what} `{formula}`, column {column}: {reason}")]
+    Formula {
+        /// Which formula.
+        what: String,
+        /// Its text, on one line.
+        formula: String,
+        /// Where in it, counted in characters from 1.
+        column: usize,
+        /// What is wrong there, and what to do.
+        reason: String,
+    },
     /// An option of a fit outside its domain.
     #[error("mixture of experts: {name} is {value} but must be {requirement}")]
     Option {

@@ -6,17 +6,24 @@ mod bound;
 mod error;
 // Experts that are linear in their parameters, fitted by weighted least squares.
 mod linear;
+// Experts written as formulas, without a line of Rust.
+mod formula;
 // Stress-strain curves: elastic, then plastic.
 mod hardening;
 // Clusters of curves by mixtures of experts.
 mod mixture;
 // Curves as polynomials blended by partitions of unity, with derivatives and integrals.
 mod pou;
+// The search for parameters by Levenberg and Marquardt.
+mod search;
+// Trajectories of differential equations, and how parameters move them.
+mod initial_value;
 // Differential equations made of monomials, identified from curves.
 mod snode;
 
 pub use bound::cramer_rao_bound;
 pub use error::{Error, Result};
+pub use formula::{FormulaExpert, FormulaOptions, OdeFormulaExpert, OdeFormulaOptions, ParameterOptions, Start};
 pub use hardening::{HardeningOptions, StrainHardening};
 pub use linear::{Basis, CurveUnits, LinearExpert};
 pub use mixture::{

@@ -15,6 +15,7 @@ use crate::dataset::Dataset;
 use crate::error::{Error, Place, Result};
 use crate::modality::{MeasurementAxis, ModalityData};
 use table::{Table, read_table};
+pub(crate) use table::{for_each_record, shown};
 
 /// Where measured or simulated spectra and their stresses are.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -144,7 +145,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
 }
 
 /// A key that sorts `s2` before `s10`: runs of digits compare as numbers, the name itself where those are equal.
-fn natural(name: &OsStr) -> (Vec<(char, u128)>, String) {
+pub(crate) fn natural(name: &OsStr) -> (Vec<(char, u128)>, String) {
     let name = name.to_string_lossy().into_owned();
     let mut parts: Vec<(char, u128)> = Vec::new();
     let mut in_number = false;

@@ -124,7 +124,7 @@ fn read_numbers(path: &Path) -> Result<(Vec<Vec<f64>>, Vec<u64>)> {
 }
 
 /// Calls `visit` with the line, from 1, and the cells of every record of a CSV file. Blank lines are passed over.
-pub(super) fn for_each_record(path: &Path, mut visit: impl FnMut(u64, &StringRecord) -> Result<()>) -> Result<()> {
+pub(crate) fn for_each_record(path: &Path, mut visit: impl FnMut(u64, &StringRecord) -> Result<()>) -> Result<()> {
     let text = std::fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
     // A record's own position is where the blank lines before it begin.
     let line = |at: &csv::Position| {
@@ -149,7 +149,7 @@ pub(super) fn for_each_record(path: &Path, mut visit: impl FnMut(u64, &StringRec
 }
 
 /// The beginning of a cell, for an error of one line.
-pub(super) fn shown(cell: &str) -> String {
+pub(crate) fn shown(cell: &str) -> String {
     cell.chars().take(40).map(|symbol| if symbol.is_control() { ' ' } else { symbol }).collect()
 }
 

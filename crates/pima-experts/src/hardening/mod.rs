@@ -1,19 +1,17 @@
 //! Strain hardening: an elastic line through the origin, then a plastic one (Trask et al. 2022, section 3.2).
 
 // The least squares fit of two joined lines, exact and in one pass.
-mod two_lines;
-// Damped Gauss-Newton, for the rounded knee.
-mod refine;
 #[cfg(test)]
 mod tests;
+mod two_lines;
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, array};
+use ndarray::{Array1, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, array};
 use pima_core::{Expert, ExpertError, ExpertFit, Link, Quantity};
 use serde::{Deserialize, Serialize};
 
 use crate::linear::CurveUnits;
 use crate::linear::least_squares;
-use crate::{Error, Result};
+use crate::{Error, Result, search};
 
 /// Place of the elastic modulus `E` in `theta`.
 const ELASTIC: usize = 0;
@@ -40,7 +38,7 @@ pub struct HardeningOptions {
 ///
 /// `E` is the elastic modulus, `H` the hardening modulus, `t0` the yield strain; [`quantities`](Expert::quantities) adds the yield
 /// stress `E t0`. The fit of the sharp corner is exact and global, in one pass over the points, and does not look at where it is
-/// asked to start; a rounded knee is refined from it by damped Gauss-Newton.
+/// asked to start; a rounded knee is refined from it by Levenberg and Marquardt's method.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StrainHardening {
     strain: Array1<f64>,
@@ -114,14 +112,6 @@ impl StrainHardening {
         } else {
             f64::from(u8::from(yield_strain < 0.0)) - f64::from(u8::from(t > yield_strain))
         }
-    }
-
-    /// `(J^T W J)^-1` (P,P) at `theta`; `None` where the data leave a direction undetermined.
-    fn covariance_factor(&self, theta: ArrayView1<'_, f64>, weight: ArrayView1<'_, f64>) -> Option<Array2<f64>> {
-        let mut jacobian = Array2::zeros((self.n_outputs(), self.n_parameters()));
-        self.jacobian(theta, jacobian.view_mut());
-        let target = Array1::zeros(self.n_outputs());
-        least_squares::solve(jacobian.view(), target.view(), weight).ok().map(|solution| solution.covariance_factor)
     }
 }
 
@@ -200,12 +190,12 @@ impl Expert for StrainHardening {
         least_squares::check(mean, weight)?;
         let sharp = two_lines::fit(self.strain.view(), mean, weight, self.options.stiffening)?;
         let (theta, residual, iterations, converged) = if self.options.knee > 0.0 {
-            let refined = refine::minimise(self, mean, weight, sharp.theta)?;
+            let refined = search::minimise(self, mean, weight, sharp.theta.view())?;
             (refined.theta, refined.residual, refined.iterations, refined.converged)
         } else {
             (sharp.theta, sharp.residual, 1, true)
         };
-        let covariance_factor = self.covariance_factor(theta.view(), weight);
+        let covariance_factor = search::covariance_factor(self, theta.view(), weight);
         Ok(ExpertFit { theta, residual, covariance_factor, iterations, converged })
     }
 }

@@ -1,9 +1,13 @@
 //! Differential equations whose right-hand sides are combinations of monomials in the states.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, Array3, ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
+use crate::initial_value::{self, Effort, Equations};
 use crate::{Error, Result};
+
+/// Steps end at every time asked for, so that on fine grids the error is rounding.
+const EFFORT: Effort = Effort { relative: 1e-13, absolute: 1e-13, steps_between: 10_000, steps: u32::MAX };
 
 /// One term of an equation: a monomial in the states, with the name of its factor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,6 +119,31 @@ impl DictionaryOde {
         rates
     }
 
+    /// The trajectory (S,T) at T times from `start` (S), the state at the first of them.
+    ///
+    /// # Errors
+    /// [`Error::Times`] unless the times increase, [`Error::Description`] for arrays of other lengths or values that are not
+    /// finite, and [`Error::Trajectory`] for a trajectory that blows up, with the time.
+    pub fn solve(&self, theta: &[f64], start: &[f64], times: ArrayView1<'_, f64>) -> Result<Array2<f64>> {
+        initial_value::solve(self, theta, start, times, EFFORT)
+    }
+
+    /// The trajectory (S,T) and its derivative by the parameters, `du_s/dtheta_p` (S,P,T), from the variational equations
+    /// `d/dt (du/dtheta) = (dF/du) (du/dtheta) + dF/dtheta`.
+    ///
+    /// # Errors
+    /// As [`solve`](Self::solve).
+    pub fn solve_with_sensitivities(
+        &self,
+        theta: &[f64],
+        start: &[f64],
+        times: ArrayView1<'_, f64>,
+    ) -> Result<(Array2<f64>, Array3<f64>)> {
+        // The start is given: no parameter moves it.
+        let still = Array2::zeros((self.n_states(), self.n_parameters()));
+        initial_value::solve_with_sensitivities(self, theta, start, still.view(), times, EFFORT)
+    }
+
     /// Writes `du/dt` (S) at a state (S).
     pub(super) fn rate(&self, theta: &[f64], state: &[f64], rate: &mut [f64]) {
         let mut p = 0;
@@ -145,6 +174,24 @@ impl DictionaryOde {
                 p += 1;
             }
         }
+    }
+}
+
+impl Equations for DictionaryOde {
+    fn n_states(&self) -> usize {
+        self.n_states()
+    }
+
+    fn n_parameters(&self) -> usize {
+        self.n_parameters()
+    }
+
+    fn rate(&self, _time: f64, theta: &[f64], state: &[f64], rate: &mut [f64]) {
+        self.rate(theta, state, rate);
+    }
+
+    fn partials(&self, _time: f64, theta: &[f64], state: &[f64], by_theta: &mut [f64], by_state: &mut [f64]) {
+        self.partials(theta, state, by_theta, by_state);
     }
 }
 

@@ -6,8 +6,6 @@ mod dictionary;
 mod given;
 // Only the start is given.
 mod identified;
-// Initial value problems.
-mod solve;
 #[cfg(test)]
 mod tests;
 
@@ -19,7 +17,7 @@ pub use given::{SnodeExpert, stack_trajectories};
 pub use identified::{Observed, OdeExpert, OdeOptions};
 
 /// The arrays of a fit must have the expert's lengths, and what counts must be finite.
-fn check_fit(
+pub(crate) fn check_fit(
     expert: &dyn Expert,
     mean: ArrayView1<'_, f64>,
     weight: ArrayView1<'_, f64>,

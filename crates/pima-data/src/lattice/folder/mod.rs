@@ -25,7 +25,7 @@ use crate::modality::ModalityData;
 use curve::Curve;
 
 /// Endings of photographs.
-const IMAGES: [&str; 5] = ["png", "jpg", "jpeg", "tif", "tiff"];
+const IMAGES: [&str; 5] = crate::pixels::ENDINGS;
 /// Endings of curves.
 const CURVES: [&str; 1] = ["csv"];
 /// The file of known classes, if there is one.

@@ -1,0 +1,152 @@
+//! Columns of a CSV table with a heading: a vector, or a curve, in every line.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use ndarray::Array2;
+use pima_core::ModalityShape;
+use serde::{Deserialize, Serialize};
+
+use super::{Samples, at_file};
+use crate::error::{Error, Place, Result};
+use crate::spectra::{for_each_record, shown};
+
+/// Cells that say that nothing was measured, besides empty ones, in lower case.
+const MISSING: [&str; 4] = ["na", "nan", "n/a", "null"];
+
+/// Which columns of a CSV file are a modality. The first line names the columns.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableColumns {
+    /// The file.
+    pub path: PathBuf,
+    /// The columns, in the order of the values; without any, all but the id.
+    #[serde(default)]
+    pub columns: Vec<String>,
+    /// The column that says what each sample is called; without it, samples are matched by their order.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// Whether a line is a curve over the columns rather than a list of numbers. Column names that are increasing numbers are its axis.
+    #[serde(default)]
+    pub curve: bool,
+}
+
+/// Where the cells of a line go.
+struct Layout {
+    headings: Vec<String>,
+    /// Place of each value.
+    columns: Vec<usize>,
+    id: Option<usize>,
+}
+
+/// Reads columns of a table, one sample a line. A line whose cells are all empty (or NA, NaN, null) is a sample without this modality.
+///
+/// # Errors
+/// [`Error::Io`], and [`Error::Table`] with the line for a column that is not there, a cell that is no number or not finite, a line that is
+/// empty in part or has another number of cells, an id that is empty or given twice, and a table without lines.
+pub fn read_columns(table: &TableColumns) -> Result<Samples> {
+    let path = table.path.as_path();
+    let wrong = |line, problem| Error::Table { path: path.to_owned(), place: Place::Line(line), problem };
+    let mut layout: Option<Layout> = None;
+    let (mut values, mut present, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+    let mut lines: HashMap<String, u64> = HashMap::new();
+    for_each_record(path, |line, record| {
+        let cells: Vec<&str> = record.iter().collect();
+        let Some(layout) = &layout else {
+            layout = Some(Layout::find(table, &cells).map_err(|problem| wrong(line, problem))?);
+            return Ok(());
+        };
+        if cells.len() != layout.headings.len() {
+            let problem = format!("{} cells, but the heading has {}", cells.len(), layout.headings.len());
+            return Err(wrong(line, problem));
+        }
+        if let Some(at) = layout.id {
+            let (id, column) = (cells[at], &layout.headings[at]);
+            if id.is_empty() {
+                return Err(wrong(line, format!("column '{column}' is empty; every sample needs an id")));
+            }
+            if let Some(before) = lines.insert(id.to_owned(), line) {
+                let problem = format!("id '{}' is on line {before} already; keep one of them", shown(id));
+                return Err(wrong(line, problem));
+            }
+            ids.push(id.to_owned());
+        }
+        let is_missing = |at: &&usize| {
+            let cell = cells[**at];
+            cell.is_empty() || MISSING.contains(&cell.to_lowercase().as_str())
+        };
+        let n_missing = layout.columns.iter().filter(is_missing).count();
+        present.push(n_missing == 0);
+        if n_missing == layout.columns.len() {
+            values.resize(values.len() + n_missing, 0.0);
+            return Ok(());
+        }
+        if let Some(at) = layout.columns.iter().find(is_missing) {
+            let problem = format!(
+                "column '{}' is empty; fill it in, or empty the whole line, which marks the sample as missing",
+                layout.headings[*at]
+            );
+            return Err(wrong(line, problem));
+        }
+        for &at in &layout.columns {
+            let (cell, column) = (cells[at], &layout.headings[at]);
+            match cell.parse::<f64>() {
+                Ok(value) if value.is_finite() => values.push(value as f32),
+                Ok(_) => return Err(wrong(line, format!("column '{column}': {cell} is not finite"))),
+                Err(_) => return Err(wrong(line, format!("column '{column}': '{}' is not a number", shown(cell)))),
+            }
+        }
+        Ok(())
+    })?;
+    let Some(layout) = layout.filter(|_| !present.is_empty()) else {
+        return Err(at_file(
+            path,
+            "no samples in it; a table has a heading, and then a line for every sample".to_owned(),
+        ));
+    };
+    let length = layout.columns.len();
+    let values = Array2::from_shape_fn((present.len(), length), |(row, column)| values[row * length + column]);
+    let shape = match table.curve {
+        true => ModalityShape::Curve { channels: 1, length },
+        false => ModalityShape::Vector { length },
+    };
+    let points = if table.curve { layout.points() } else { None };
+    Ok(Samples { path: path.to_owned(), shape, values, present, ids: layout.id.map(|_| ids), points })
+}
+
+impl Layout {
+    /// From the heading.
+    fn find(table: &TableColumns, cells: &[&str]) -> Result<Self, String> {
+        let headings: Vec<String> = cells.iter().map(|cell| shown(cell)).collect();
+        let known = || headings.join(", ");
+        let named = |name: &str| {
+            let mut found = (0..cells.len()).filter(|&at| cells[at] == name);
+            match (found.next(), found.next()) {
+                (Some(at), None) => Ok(at),
+                (Some(_), Some(_)) => Err(format!("two columns are named '{}'; rename one", shown(name))),
+                (None, _) => Err(format!("no column '{}'; the first line has {}", shown(name), known())),
+            }
+        };
+        let id = table.id.as_deref().map(named).transpose()?;
+        let columns = if table.columns.is_empty() {
+            (0..cells.len()).filter(|at| Some(*at) != id).collect()
+        } else {
+            table.columns.iter().map(|name| named(name)).collect::<Result<Vec<_>, _>>()?
+        };
+        if columns.is_empty() {
+            return Err("no columns besides the id".to_owned());
+        }
+        let layout = Self { headings, columns, id };
+        // Numbers over a curve are its axis; over anything else they are the first sample.
+        if !table.curve && layout.columns.iter().all(|&at| cells[at].parse::<f64>().is_ok()) {
+            return Err("the first line is a line of numbers; write the names of the columns above it".to_owned());
+        }
+        Ok(layout)
+    }
+
+    fn points(&self) -> Option<Vec<f64>> {
+        let points: Vec<f64> = self.columns.iter().map(|&at| self.headings[at].parse().ok()).collect::<Option<_>>()?;
+        let increasing = points.windows(2).all(|pair| pair[0] < pair[1]);
+        (increasing && points.iter().all(|point| point.is_finite())).then_some(points)
+    }
+}
