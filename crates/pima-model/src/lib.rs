@@ -18,6 +18,8 @@ mod infer;
 mod model;
 // Events of a run.
 mod observe;
+// Experts whose basis comes from the data.
+mod principal;
 // Random numbers by position.
 mod randomness;
 // What a model says in physical units.
@@ -28,7 +30,8 @@ mod train;
 pub use checkpoint::load_model;
 pub use config::{
     DataConfig, DataSource, DecoderVariance, EmConfig, EmWhen, ExperimentConfig, ExpertConfig, ExpertUpdate,
-    ModalityConfig, ModelConfig, Recipe, Schedule, SourceConfig, StartConfig, TrainingConfig, WeightUpdate,
+    ModalityConfig, ModelConfig, Recipe, Schedule, SourceConfig, StartConfig, TrainingConfig,
+    WeightUpdate,
 };
 pub use data::{DataLocations, known_states, load_data};
 pub use error::{Error, Result};
