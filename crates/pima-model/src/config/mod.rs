@@ -169,6 +169,15 @@ impl ExperimentConfig {
         {
             return Err(format!("training.start.modality is {name:?}: there is no modality of that name"));
         }
+        let start = &self.training.start;
+        let has_expert =
+            |modality: &&ModalityConfig| Some(&modality.name) == start.modality.as_ref() && modality.expert.is_some();
+        if start.components.is_some()
+            && let Some(modality) = self.modalities.iter().find(has_expert)
+        {
+            let name = &modality.name;
+            return Err(format!("training.start.components: {name:?} has an expert, whose mixture finds the clusters"));
+        }
         self.training.check()
     }
 }
