@@ -18,6 +18,8 @@ mod infer;
 mod model;
 // Events of a run.
 mod observe;
+// Simpler methods to measure a model against.
+mod peers;
 // Experts whose basis comes from the data.
 mod principal;
 // Random numbers by position.
@@ -30,7 +32,7 @@ mod train;
 pub use checkpoint::load_model;
 pub use config::{
     DataConfig, DataSource, DecoderVariance, EmConfig, EmWhen, ExperimentConfig, ExpertConfig, ExpertUpdate,
-    ModalityConfig, ModelConfig, Recipe, Schedule, SourceConfig, StartConfig, TrainingConfig,
+    ModalityConfig, ModelConfig, PeersConfig, Recipe, Schedule, SourceConfig, StartConfig, TrainingConfig,
     WeightUpdate,
 };
 pub use data::{DataLocations, known_states, load_data};
@@ -39,5 +41,6 @@ pub use evaluate::{AloneEvaluation, Evaluation, Scores, cross_modal_errors, eval
 pub use infer::{Engine, InferOptions, Inference, Prediction};
 pub use model::Model;
 pub use observe::{EpochRecord, Event, LossRecord, Observe, Phase};
+pub use peers::{PeerEvaluation, Peers, compare_with_peers};
 pub use report::IdentifiedExpert;
 pub use train::{TrainOptions, TrainOutcome, train};

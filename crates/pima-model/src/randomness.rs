@@ -16,6 +16,7 @@ pub(crate) enum Purpose {
     Em = 5,
     Evaluation = 6,
     Inference = 7,
+    Peers = 8,
 }
 
 /// The generator for `purpose` at a position; positions count from 0 and stay below 2^28 each.

@@ -1,10 +1,12 @@
 //! An experiment as a file describes it. Each experiment of the papers and each user's own data is one such file; the engine knows no other.
 
 mod modality;
+mod peers;
 mod place;
 mod training;
 
 pub use modality::{DecoderVariance, ExpertConfig, ModalityConfig, SourceConfig};
+pub use peers::PeersConfig;
 pub use training::{EmConfig, EmWhen, ExpertUpdate, Recipe, Schedule, StartConfig, TrainingConfig, WeightUpdate};
 
 use crate::{Error, Result};
@@ -29,6 +31,9 @@ pub struct ExperimentConfig {
     pub model: ModelConfig,
     /// How it is trained.
     pub training: TrainingConfig,
+    /// Simpler methods that are judged beside the model on the same split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peers: Option<PeersConfig>,
     /// The measurements of each sample.
     #[serde(rename = "modality")]
     pub modalities: Vec<ModalityConfig>,
@@ -163,6 +168,9 @@ impl ExperimentConfig {
             if !names.insert(&modality.name) {
                 return Err(format!("modality {:?} is given twice: rename or remove one", modality.name));
             }
+        }
+        if let Some(peers) = &self.peers {
+            peers.check(&names)?;
         }
         if let Some(name) = &self.training.start.modality
             && !names.contains(name)
