@@ -26,6 +26,8 @@ mod principal;
 mod randomness;
 // What a model says in physical units.
 mod report;
+// Single samples: which are typical, and what is predicted of them.
+mod samples;
 // The training loop and the recipes' starts.
 mod train;
 
@@ -43,4 +45,5 @@ pub use model::Model;
 pub use observe::{EpochRecord, Event, LossRecord, Observe, Phase};
 pub use peers::{PeerEvaluation, Peers, compare_with_peers};
 pub use report::IdentifiedExpert;
+pub use samples::{nearest_samples, predicted_from};
 pub use train::{TrainOptions, TrainOutcome, train};

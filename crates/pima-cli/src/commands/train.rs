@@ -12,7 +12,8 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use pima_cli::{Existing, MetricsRecord, NewRun, RunDirectory, RunRecord, Splits, Summary, draw_all};
 use pima_data::{Dataset, Split};
 use pima_model::{
-    Error, Evaluation, ExperimentConfig, TrainOptions, TrainOutcome, cross_modal_errors, evaluate, train,
+    Error, Evaluation, ExperimentConfig, TrainOptions, TrainOutcome, compare_with_peers, cross_modal_errors, evaluate,
+    train,
 };
 use pima_nets::{describe_device, set_threads};
 
@@ -251,7 +252,9 @@ fn conclude(
     let (train, validation, test) = (judge(&split.train)?, judge(&split.validation)?, judge(&split.test)?);
     let train = train.ok_or_else(|| anyhow!("there are no samples to train on"))?;
     match &test {
-        Some(test) => run.write_predictions(&results::predictions(config, model, dataset, &split.test, test)?)?,
+        Some(test) => {
+            run.write_predictions(&results::predictions(config, model, dataset, &split.test, test, *seed)?)?
+        }
         None => progress.note("no predictions are written: the data has no test samples"),
     }
     let experts = model.identified_experts(dataset, &split.train, train.responsibilities.view())?;
@@ -282,6 +285,19 @@ fn conclude(
     };
     if let Some(test) = &mut summary.splits.test {
         test.rmse_from = cross_modal_errors(model, dataset, &split.test)?;
+    }
+    match compare_with_peers(config, dataset, split, model.normalisations(), *seed) {
+        Ok(Some(peers)) => {
+            let Splits { train, validation, test } = &mut summary.splits;
+            for (split, peer) in [(train, &peers.train), (validation, &peers.validation), (test, &peers.test)] {
+                if let (Some(split), Some(config)) = (split, &config.peers) {
+                    split.peers = results::peer_summaries(config, peer);
+                }
+            }
+        }
+        Ok(None) => {}
+        // The model has been trained all the same.
+        Err(error) => progress.note(&format!("the simpler methods of [peers] could not be fitted: {error}")),
     }
     results::describe(&mut summary, model, dataset);
     run.write_summary(&summary)?;
