@@ -75,7 +75,7 @@ fn run(mut arguments: impl Iterator<Item = String>) -> Outcome<()> {
         for batch in &batches {
             let sizes = [batch.len() as i64, shape.size() as i64];
             let input = tensor_from_f32(batch.slice(0), &sizes, tch::Device::Cpu)?;
-            std::hint::black_box(tch::no_grad(|| encoder.forward(&parameters, &input, Mode::Evaluate))?);
+            let _moments = std::hint::black_box(tch::no_grad(|| encoder.forward(&parameters, &input, Mode::Evaluate))?);
         }
         Ok(())
     };

@@ -1,16 +1,25 @@
 //! From evaluations to the summary, the predictions and the table on the screen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use ndarray::Array1;
+use ndarray::{Array1, Array2, Array3};
 use pima_cli::{
     ExpertCluster, ExpertSummary, ModalityAxes, ModalityPredictions, Predictions, SplitSummary, Splits, Summary,
 };
+use pima_core::ModalityShape;
 use pima_data::{Dataset, ModalityData};
-use pima_model::{AloneEvaluation, Evaluation, ExperimentConfig, IdentifiedExpert, Model, known_states};
+use pima_model::{
+    AloneEvaluation, Evaluation, ExperimentConfig, IdentifiedExpert, Model, PeerEvaluation, PeersConfig, known_states,
+    nearest_samples, predicted_from,
+};
 
 use crate::table::{Table, significant, with_error};
+
+/// Samples nearest to each centre that are kept whole.
+const TYPICAL: usize = 5;
+/// Modalities of at most so many values are kept whole for every sample.
+const FEW: usize = 16;
 
 /// What one split came to.
 pub(crate) fn split_summary(evaluation: &Evaluation) -> SplitSummary {
@@ -37,7 +46,27 @@ pub(crate) fn split_summary(evaluation: &Evaluation) -> SplitSummary {
         rmse_normalised: evaluation.rmse_normalised.clone(),
         rmse_from: BTreeMap::new(),
         calibration: BTreeMap::new(),
+        peers: BTreeMap::new(),
     }
+}
+
+/// What the simpler methods came to on one split: ridge regression, and k-means as the mean over its seeds.
+pub(crate) fn peer_summaries(config: &PeersConfig, peer: &PeerEvaluation) -> BTreeMap<String, SplitSummary> {
+    let empty = SplitSummary { n: peer.n, ..SplitSummary::default() };
+    let mut peers = BTreeMap::new();
+    if let Some(error) = peer.ridge {
+        let of_target = BTreeMap::from([(config.predict.clone(), error)]);
+        let rmse_from = BTreeMap::from([(config.from.clone(), of_target)]);
+        peers.insert("ridge".to_owned(), SplitSummary { rmse_from, ..empty.clone() });
+    }
+    let mean = |of: fn(&pima_model::Scores) -> f64| {
+        (!peer.kmeans.is_empty()).then(|| peer.kmeans.iter().map(of).sum::<f64>() / peer.kmeans.len() as f64)
+    };
+    if let Some(accuracy) = mean(|scores| scores.accuracy.accuracy) {
+        let (nmi, ari) = (mean(|scores| scores.nmi), mean(|scores| scores.ari));
+        peers.insert("kmeans".to_owned(), SplitSummary { accuracy: Some(accuracy), nmi, ari, ..empty });
+    }
+    peers
 }
 
 /// The experts' parameters, with the label that each cluster was matched to.
@@ -75,6 +104,13 @@ pub(crate) fn describe(summary: &mut Summary, model: &Model, dataset: &Dataset) 
     summary.modalities = model.modality_names().map(str::to_owned).collect();
     let modalities = dataset.modalities().iter();
     summary.modality_shapes = modalities.clone().map(|data| (data.name().to_owned(), data.shape())).collect();
+    if let Some(labels) = dataset.labels() {
+        let numbers = (0..labels.n_labels()).map(|label| label.to_string());
+        summary.label_names =
+            if numbers.eq(labels.names().iter().cloned()) { Vec::new() } else { labels.names().to_vec() };
+    }
+    let with_units = modalities.clone().chain(dataset.facts()).filter(|data| !data.units().is_empty());
+    summary.units = with_units.map(|data| (data.name().to_owned(), data.units().to_owned())).collect();
     summary.modality_axes = modalities.filter_map(|data| Some((data.name().to_owned(), axes(data)?))).collect();
 }
 
@@ -97,14 +133,18 @@ pub(crate) fn predictions(
     dataset: &Dataset,
     rows: &[usize],
     evaluation: &Evaluation,
+    seed: u64,
 ) -> Result<Predictions> {
     let integers =
         |clusters: &[Option<usize>]| clusters.iter().map(|c| c.map_or(-1, |c| c as i64)).collect::<Array1<i64>>();
     let means = model.cluster_means(dataset, rows, evaluation.responsibilities.view())?;
+    let nearest = nearest_samples(model, evaluation, TYPICAL);
+    let everything: Vec<usize> = (0..dataset.modalities().len()).collect();
     let mut modalities = BTreeMap::new();
     for (m, (name, mean)) in model.modality_names().zip(means).enumerate() {
         let alone = evaluation.alone.get(name);
-        let of_modality = ModalityPredictions {
+        let data = &dataset.modalities()[m];
+        let mut of_modality = ModalityPredictions {
             latent_mean: alone.map(|alone| alone.latent_mean.clone()),
             cluster: alone.map(|alone| integers(&alone.clusters)),
             decoded: Some(model.decoded_centres(m)?),
@@ -114,7 +154,17 @@ pub(crate) fn predictions(
                 Some(labels) => known_states(config, m, labels.n_labels())?,
                 None => None,
             },
+            nearest: matches!(data.shape(), ModalityShape::Curve { .. }).then(|| typical(data, rows, &nearest)),
+            ..ModalityPredictions::default()
         };
+        if matches!(data.shape(), ModalityShape::Vector { length } if length <= FEW) {
+            let others: Vec<usize> = everything.iter().copied().filter(|&other| other != m).collect();
+            of_modality.measured = Some(measured(data, rows));
+            of_modality.predicted = Some(predicted_from(model, dataset, rows, &everything, m, seed)?);
+            if !others.is_empty() {
+                of_modality.predicted_from_others = Some(predicted_from(model, dataset, rows, &others, m, seed)?);
+            }
+        }
         modalities.insert(name.to_owned(), of_modality);
     }
     let prior = model.prior();
@@ -131,6 +181,27 @@ pub(crate) fn predictions(
         prior_mean: prior.mean().to_owned(),
         prior_var: prior.var().to_owned(),
         modalities,
+        facts: dataset
+            .facts()
+            .iter()
+            .filter(|fact| fact.size() == 1)
+            .map(|fact| (fact.name().to_owned(), measured(fact, rows).column(0).to_owned()))
+            .collect(),
+    })
+}
+
+/// Values of samples `rows`, (D,d); NaN for those without them.
+fn measured(data: &ModalityData, rows: &[usize]) -> Array2<f64> {
+    Array2::from_shape_fn((rows.len(), data.size()), |(d, j)| {
+        if data.is_present(rows[d]) { f64::from(data.values()[[rows[d], j]]) } else { f64::NAN }
+    })
+}
+
+/// Values of the samples nearest to each centre, (N,K,d), given by their positions in `rows`; NaN where there are fewer.
+fn typical(data: &ModalityData, rows: &[usize], nearest: &[Vec<usize>]) -> Array3<f64> {
+    Array3::from_shape_fn((nearest.len(), TYPICAL, data.size()), |(c, k, j)| match nearest[c].get(k) {
+        Some(&d) if data.is_present(rows[d]) => f64::from(data.values()[[rows[d], j]]),
+        _ => f64::NAN,
     })
 }
 
@@ -161,8 +232,22 @@ pub(crate) fn table(splits: &Splits, experts: &BTreeMap<String, ExpertSummary>) 
     }
     row("NMI".to_owned(), &|split| split.nmi.map(|x| format!("{x:.4}")));
     row("ARI".to_owned(), &|split| split.ari.map(|x| format!("{x:.4}")));
+    row("  by k-means on principal components".to_owned(), &|split| {
+        split.peers.get("kmeans")?.ari.map(|x| format!("{x:.4}"))
+    });
     for name in names(&splits, |split| &split.rmse) {
         row(format!("RMSE of {name}"), &|split| split.rmse.get(name).copied().map(significant));
+    }
+    let from = |split: &SplitSummary, given: &str, name: &str| split.rmse_from.get(given)?.get(name).copied();
+    let pairs = splits.iter().flat_map(|(_, split)| std::iter::once(*split).chain(split.peers.values()));
+    let pairs =
+        pairs.flat_map(|split| &split.rmse_from).flat_map(|(given, errors)| errors.keys().map(move |m| (given, m)));
+    for (given, name) in pairs.collect::<BTreeSet<_>>() {
+        row(format!("RMSE of {name} from {given} alone, normalised"), &|split| {
+            from(split, given, name).map(significant)
+        });
+        let ridge = |split: &SplitSummary| from(split.peers.get("ridge")?, given, name).map(significant);
+        row("  by ridge regression on principal components".to_owned(), &ridge);
     }
     let mut text = table.to_string();
     for (name, expert) in experts {
@@ -175,7 +260,7 @@ pub(crate) fn table(splits: &Splits, experts: &BTreeMap<String, ExpertSummary>) 
 fn names<'a>(
     splits: &[(&str, &'a SplitSummary)],
     map: impl Fn(&'a SplitSummary) -> &'a BTreeMap<String, f64>,
-) -> std::collections::BTreeSet<&'a str> {
+) -> BTreeSet<&'a str> {
     splits.iter().flat_map(|(_, split)| map(split).keys().map(String::as_str)).collect()
 }
 

@@ -78,6 +78,12 @@ pub struct Summary {
     /// Shape of one sample by modality. Where it is missing the plots guess from the number of values.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub modality_shapes: BTreeMap<String, ModalityShape>,
+    /// Names of the labels, where the data name them otherwise than by number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub label_names: Vec<String>,
+    /// Units of modalities and of the facts beside them, where there are any.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub units: BTreeMap<String, String>,
     /// What the values of a curve or vector modality are measured in; may be missing.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub modality_axes: BTreeMap<String, ModalityAxes>,
@@ -147,6 +153,9 @@ pub struct SplitSummary {
     /// Of the test split, by the one modality that is seen: whether what is inferred is as uncertain as it says.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub calibration: BTreeMap<String, Calibration>,
+    /// The same split judged by simpler methods, by their names: `ridge`, `kmeans`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub peers: BTreeMap<String, SplitSummary>,
 }
 
 /// Parameters an expert decoder identified.

@@ -1,5 +1,7 @@
 //! A dataset: the same samples seen by several modalities, with labels if they are known.
 
+use pima_core::ModalityShape;
+
 use crate::error::{Error, Result};
 use crate::labels::Labels;
 use crate::modality::ModalityData;
@@ -14,6 +16,7 @@ pub struct Dataset {
     labels: Option<Labels>,
     held_out: Option<Vec<bool>>,
     groups: Option<Vec<usize>>,
+    facts: Vec<ModalityData>,
 }
 
 impl Dataset {
@@ -55,7 +58,7 @@ impl Dataset {
         if let Some(row) = (0..n_samples).find(|&row| !modalities.iter().any(|modality| modality.is_present(row))) {
             return Err(Error::NothingPresent { row });
         }
-        Ok(Self { name, modalities, labels, held_out: None, groups: None })
+        Ok(Self { name, modalities, labels, held_out: None, groups: None, facts: Vec::new() })
     }
 
     /// Marks the rows that the makers of the data set aside for testing (`true`), as MNIST's 10,000: a
@@ -97,18 +100,19 @@ impl Dataset {
     /// # Errors
     /// [`Error::Length`] or [`Error::DuplicateModality`].
     pub fn with_modality(self, modality: ModalityData) -> Result<Self> {
-        let Self { name, mut modalities, labels, held_out, groups } = self;
+        let Self { name, mut modalities, labels, held_out, groups, facts } = self;
         modalities.push(modality);
-        Ok(Self { held_out, groups, ..Self::new(name, modalities, labels)? })
+        Ok(Self { held_out, groups, facts, ..Self::new(name, modalities, labels)? })
     }
 
-    /// The same samples with only the named modalities, in the order named. Values are moved, not copied.
+    /// The same samples with only the named modalities, in the order named. Values are moved, not copied. Vectors among the others stay as
+    /// [`facts`](Self::facts).
     ///
     /// # Errors
     /// [`Error::UnknownModality`] for a name that is not there (or no longer: named twice), and as
     /// [`Dataset::new`] if nothing is left.
     pub fn with_only(self, names: &[&str]) -> Result<Self> {
-        let Self { name, mut modalities, labels, held_out, groups } = self;
+        let Self { name, mut modalities, labels, held_out, groups, mut facts } = self;
         let mut kept = Vec::with_capacity(names.len());
         for &wanted in names {
             let Some(at) = modalities.iter().position(|modality| modality.name() == wanted) else {
@@ -116,7 +120,8 @@ impl Dataset {
             };
             kept.push(modalities.remove(at));
         }
-        Ok(Self { held_out, groups, ..Self::new(name, kept, labels)? })
+        facts.extend(modalities.into_iter().filter(|other| matches!(other.shape(), ModalityShape::Vector { .. })));
+        Ok(Self { held_out, groups, facts, ..Self::new(name, kept, labels)? })
     }
 
     /// What the data is.
@@ -151,6 +156,11 @@ impl Dataset {
         self.labels.as_ref()
     }
 
+    /// What else is known of each sample, such as how it was made: shown in figures, never to a model.
+    pub fn facts(&self) -> &[ModalityData] {
+        &self.facts
+    }
+
     /// Which rows the makers of the data set aside for testing (D), if they did.
     pub fn held_out(&self) -> Option<&[bool]> {
         self.held_out.as_deref()
@@ -179,6 +189,7 @@ impl Dataset {
             labels: self.labels.as_ref().map(|labels| labels.select(rows)),
             held_out: self.held_out.as_ref().map(|held_out| rows.iter().map(|&row| held_out[row]).collect()),
             groups: self.groups.as_ref().map(|groups| rows.iter().map(|&row| groups[row]).collect()),
+            facts: self.facts.iter().map(|fact| fact.select(rows)).collect(),
         })
     }
 
@@ -267,6 +278,9 @@ mod tests {
         assert_eq!(error, "no modality 'c'; the dataset has a, b");
         let only = data.with_only(&["b"]).unwrap();
         assert_eq!((only.modalities().len(), only.held_out().is_some()), (1, true));
+        // What is left out and small stays to be shown, row by row.
+        let some = only.select(&[2, 0]).unwrap();
+        assert_eq!((some.facts()[0].name(), some.facts()[0].values()), ("a", array![[20.0, 21.0], [0.0, 1.0]].view()));
         let error = only.with_groups(vec![0]).unwrap_err().to_string();
         assert_eq!(error, "groups of dataset 'toy': expected 4 entries, got 1");
     }

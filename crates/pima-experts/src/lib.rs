@@ -12,6 +12,8 @@ mod formula;
 mod hardening;
 // Clusters of curves by mixtures of experts.
 mod mixture;
+// The directions in which curves differ most, and regression on them.
+mod principal;
 // Curves as polynomials blended by partitions of unity, with derivatives and integrals.
 mod pou;
 // The search for parameters by Levenberg and Marquardt.
@@ -33,6 +35,7 @@ pub use pou::{
     Bump, LearnOptions, Partition, PouAntiderivative, PouFit, PouLearned, PouNetwork, PouOptions, Solve, fit_pou,
     learn_pou,
 };
+pub use principal::{PrincipalComponents, PrincipalRegression};
 pub use snode::{DictionaryOde, Observed, OdeExpert, OdeOptions, SnodeExpert, Term, stack_trajectories};
 
 /// The guide to writing an expert, so that its code is compiled.

@@ -12,6 +12,7 @@ use crate::{Error, Result};
 use ndarray::{Array1, Array2};
 use pima_core::MixturePrior;
 use pima_data::{ModalityDescription, Normalisation};
+use pima_experts::PrincipalComponents;
 use pima_nets::{Adam, Parameters};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
@@ -62,6 +63,9 @@ struct State {
     /// Per modality: (N,P), or absent without an expert.
     experts: Vec<Option<Array2<f64>>>,
     variances: Vec<f64>,
+    /// Per modality: what its expert combines, where that comes from the data.
+    #[serde(default)]
+    components: Vec<Option<PrincipalComponents>>,
     /// Per modality (d): the noise of predictions.
     noise: Vec<Option<Array1<f64>>>,
     normalisations: Vec<Normalisation>,
@@ -107,6 +111,7 @@ pub(crate) fn encode(
             .map(|m| if let Head::Expert(e) = &m.head { Some(e.theta().to_owned()) } else { None })
             .collect(),
         variances: model.modalities.iter().map(|m| m.variance).collect(),
+        components: model.modalities.iter().map(|m| m.components.clone()).collect(),
         noise: model.modalities.iter().map(|m| m.noise.clone()).collect(),
         normalisations: model.normalisations.clone(),
         adam_steps,
@@ -280,7 +285,8 @@ fn state(file: &Path, contents: &[u8]) -> Result<State> {
 /// [`Error::Io`] and [`Error::Checkpoint`] when the file is missing, damaged or belongs to another config.
 pub fn load_model(file: &Path, config: &ExperimentConfig, device: Device) -> Result<Model> {
     let contents = fs::read(file).map_err(|source| Error::Io { file: file.to_owned(), source })?;
-    let State { modalities, normalisations, seed, .. } = state(file, &contents)?;
+    let State { modalities, normalisations, mut components, seed, .. } = state(file, &contents)?;
+    components.resize(modalities.len(), None);
     let names = |(settings, about): (&ModalityConfig, &ModalityDescription)| settings.name == about.name;
     if modalities.len() != config.modalities.len()
         || normalisations.len() != modalities.len()
@@ -292,7 +298,7 @@ pub fn load_model(file: &Path, config: &ExperimentConfig, device: Device) -> Res
     for (about, normalisation) in modalities.iter().zip(&normalisations) {
         normalisation.check(about.shape.size())?;
     }
-    let mut model = Model::assemble(config, modalities, normalisations, device, seed)?;
+    let mut model = Model::assemble(config, modalities, normalisations, components, device, seed)?;
     decode(file, &contents, &mut model, None, &mut SmallAdam::default())?;
     Ok(model)
 }

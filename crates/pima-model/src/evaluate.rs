@@ -160,7 +160,7 @@ pub fn evaluate(
     })
 }
 
-fn scores(labels: &[usize], clusters: &[usize], n_labels: usize, n_clusters: usize) -> Result<Scores> {
+pub(crate) fn scores(labels: &[usize], clusters: &[usize], n_labels: usize, n_clusters: usize) -> Result<Scores> {
     Ok(Scores {
         accuracy: unsupervised_accuracy(labels, clusters, n_labels, n_clusters)?,
         nmi: nmi(labels, clusters, n_labels, n_clusters)?,

@@ -22,12 +22,18 @@ mod infer;
 mod model;
 // Events of a run.
 mod observe;
+// Simpler methods to measure a model against.
+mod peers;
+// Experts whose basis comes from the data.
+mod principal;
 // Random numbers by position.
 mod randomness;
 // Encoders that learn alone what all modalities know together.
 mod refit;
 // What a model says in physical units.
 mod report;
+// Single samples: which are typical, and what is predicted of them.
+mod samples;
 // The training loop and the recipes' starts.
 mod train;
 
@@ -35,7 +41,7 @@ pub use calibration::{Calibration, Coverage, calibration};
 pub use checkpoint::load_model;
 pub use config::{
     DataConfig, DataSource, DecoderVariance, EmConfig, EmWhen, ExperimentConfig, ExpertConfig, ExpertUpdate,
-    ModalityConfig, ModelConfig, Recipe, RefitConfig, RefitObjective, Schedule, SourceConfig, StartConfig,
+    ModalityConfig, ModelConfig, PeersConfig, Recipe, RefitConfig, RefitObjective, Schedule, SourceConfig, StartConfig,
     TrainingConfig, WeightUpdate,
 };
 pub use data::{DataLocations, known_states, load_data};
@@ -45,6 +51,8 @@ pub use generate::{Generated, LatentPoints};
 pub use infer::{Engine, InferOptions, Inference, Prediction, Score};
 pub use model::Model;
 pub use observe::{EpochRecord, Event, LossRecord, Observe, Phase, RefitRecord};
+pub use peers::{PeerEvaluation, Peers, compare_with_peers};
 pub use refit::{RefitAbout, refit};
 pub use report::IdentifiedExpert;
+pub use samples::{nearest_samples, predicted_from};
 pub use train::{TrainOptions, TrainOutcome, train};

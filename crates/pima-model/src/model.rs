@@ -2,13 +2,16 @@
 
 use crate::config::{DecoderVariance, ExperimentConfig, ExpertConfig, ModalityConfig, SourceConfig};
 use crate::expert::ExpertDecoder;
+use crate::principal;
 use crate::randomness::{Purpose, generator};
 use crate::refit::{RefitAbout, Refitted};
 use crate::{Error, Result};
 use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2};
 use pima_core::{Expert, MixturePrior, ModalityShape};
 use pima_data::{Batch, Dataset, ModalityDescription, Normalisation, Split, oscillator_trajectories};
-use pima_experts::{CurveUnits, DictionaryOde, LinearExpert, OdeExpert, SnodeExpert, fit_pou, stack_trajectories};
+use pima_experts::{
+    CurveUnits, DictionaryOde, LinearExpert, OdeExpert, PrincipalComponents, SnodeExpert, fit_pou, stack_trajectories,
+};
 use pima_nets::{Decoder, Encoder, Mode, ParameterBuilder, Parameters, tensor_from_f32, to_array2};
 use rand::Rng;
 use rand_distr::StandardNormal;
@@ -33,6 +36,8 @@ pub(crate) struct ModalityModel {
     pub(crate) shape: ModalityShape,
     /// What it was built for.
     pub(crate) about: ModalityDescription,
+    /// The directions that its expert combines, where it is an expert of that kind.
+    pub(crate) components: Option<PrincipalComponents>,
     /// lambda_m.
     pub(crate) weight: f64,
     pub(crate) encoder: Encoder,
@@ -76,7 +81,8 @@ pub(crate) struct Encodings {
 }
 
 impl Model {
-    /// Builds a model for a dataset whose modalities are those of the config, in its order; normalisations are fitted on the split's training rows.
+    /// Builds a model for a dataset whose modalities are those of the config, in its order; normalisations, and the bases that
+    /// experts take from the data, are fitted on the split's training rows.
     ///
     /// # Errors
     /// When a network cannot take its modality's shape, or an expert its axis.
@@ -86,7 +92,8 @@ impl Model {
             normalisations.push(Normalisation::fit(settings.normalise, data, &split.train)?);
         }
         let about: Vec<_> = dataset.modalities().iter().map(pima_data::ModalityData::description).collect();
-        Self::assemble(config, about, normalisations, device, seed)
+        let components = principal::fit(config, dataset, &split.train)?;
+        Self::assemble(config, about, normalisations, components, device, seed)
     }
 
     /// Builds a model for modalities of these descriptions, which are those of the config, in its order.
@@ -94,6 +101,7 @@ impl Model {
         config: &ExperimentConfig,
         about: Vec<ModalityDescription>,
         normalisations: Vec<Normalisation>,
+        components: Vec<Option<PrincipalComponents>>,
         device: Device,
         seed: u64,
     ) -> Result<Self> {
@@ -102,10 +110,13 @@ impl Model {
         let (n_clusters, n_latent) = (config.model.clusters, config.model.latent);
         let largest = about.iter().map(|about| about.shape.size()).max().unwrap_or(1);
         let mut modalities = Vec::new();
-        for ((settings, about), normalisation) in config.modalities.iter().zip(about).zip(&normalisations) {
+        for (((settings, about), normalisation), components) in
+            config.modalities.iter().zip(about).zip(&normalisations).zip(components)
+        {
             debug_assert_eq!(settings.name, about.name);
             let encoder = Encoder::new(&about.name, &settings.encoder, about.shape, n_latent, &mut build, &mut rng)?;
-            let head = head(settings, &about, n_clusters, n_latent, normalisation, &mut build, &mut rng)?;
+            let sizes = (n_clusters, n_latent);
+            let head = head(settings, &about, components.as_ref(), sizes, normalisation, &mut build, &mut rng)?;
             modalities.push(ModalityModel {
                 name: about.name.clone(),
                 shape: about.shape,
@@ -118,6 +129,7 @@ impl Model {
                 },
                 variance_config: settings.variance,
                 noise: None,
+                components,
                 about,
             });
         }
@@ -273,8 +285,8 @@ impl Model {
 fn head(
     settings: &ModalityConfig,
     about: &ModalityDescription,
-    n_clusters: usize,
-    n_latent: usize,
+    components: Option<&PrincipalComponents>,
+    (n_clusters, n_latent): (usize, usize),
     normalisation: &Normalisation,
     build: &mut ParameterBuilder,
     rng: &mut impl Rng,
@@ -291,7 +303,7 @@ fn head(
     let Some(config) = &settings.expert else {
         return Err(fail("has neither a decoder nor an expert"));
     };
-    let expert = assemble_expert(config, settings, about, n_clusters)?;
+    let expert = assemble_expert(config, settings, about, components, n_clusters)?;
     if expert.n_outputs() != about.shape.size() {
         let problem =
             format!("its expert has {} values where the data have {}", expert.n_outputs(), about.shape.size());
@@ -306,18 +318,22 @@ fn assemble_expert(
     config: &ExpertConfig,
     settings: &ModalityConfig,
     about: &ModalityDescription,
+    components: Option<&PrincipalComponents>,
     n_clusters: usize,
 ) -> Result<Box<dyn Expert>> {
-    let axis = about.axis.as_ref().ok_or_else(|| Error::Modality {
-        modality: about.name.clone(),
-        problem: "an expert needs the axis its curve was measured along, and this modality has none".to_owned(),
-    })?;
-    let points = ArrayView1::from(&axis.points);
     let failed = |source| Error::Expert { modality: about.name.clone(), source };
+    let axis = || {
+        about.axis.as_ref().ok_or_else(|| Error::Modality {
+            modality: about.name.clone(),
+            problem: "an expert needs the axis its curve was measured along, and this modality has none".to_owned(),
+        })
+    };
+    let points = || Ok::<_, Error>(ArrayView1::from(&axis()?.points));
     Ok(match config {
+        ExpertConfig::PrincipalComponents { .. } => Box::new(principal::expert(components, about)?),
         ExpertConfig::Linear { basis } => {
-            let units = CurveUnits { axis: axis.units.clone(), value: about.units.clone() };
-            Box::new(LinearExpert::new(basis, points, &units).map_err(failed)?)
+            let units = CurveUnits { axis: axis()?.units.clone(), value: about.units.clone() };
+            Box::new(LinearExpert::new(basis, points()?, &units).map_err(failed)?)
         }
         ExpertConfig::Snode { equations, pou } => {
             let SourceConfig::Oscillator(options) = &settings.source else {
@@ -325,6 +341,7 @@ fn assemble_expert(
                 return Err(Error::Modality { modality: about.name.clone(), problem });
             };
             let ode = DictionaryOde::new(equations.clone()).map_err(failed)?;
+            let points = points()?;
             let known = oscillator_trajectories(n_clusters, options)?;
             let networks =
                 known.states.outer_iter().map(|states| Ok(fit_pou(points, states, pou)?.network.evaluate(points)));
@@ -334,7 +351,7 @@ fn assemble_expert(
         }
         ExpertConfig::Ode { equations, start, fit } => {
             let ode = DictionaryOde::new(equations.clone()).map_err(failed)?;
-            Box::new(OdeExpert::new(ode, points, start, fit.clone()).map_err(failed)?)
+            Box::new(OdeExpert::new(ode, points()?, start, fit.clone()).map_err(failed)?)
         }
     })
 }

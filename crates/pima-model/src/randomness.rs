@@ -18,6 +18,7 @@ pub(crate) enum Purpose {
     Inference = 7,
     Refit = 8,
     Generation = 9,
+    Peers = 10,
 }
 
 /// The generator for `purpose` at a position; positions count from 0 and stay below 2^28 each.

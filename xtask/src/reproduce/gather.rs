@@ -47,6 +47,8 @@ pub(super) struct RowResults {
     pub(super) name: String,
     pub(super) label: String,
     pub(super) note: Option<String>,
+    /// Whether it is a simpler method that another row's runs judged.
+    pub(super) is_peer: bool,
     pub(super) paper: BTreeMap<String, Paper>,
     pub(super) runs: Vec<Run>,
     pub(super) failed: BTreeMap<u64, String>,
@@ -102,17 +104,20 @@ pub(super) fn gather(
         let mut datasets = BTreeSet::new();
         let rows = (0..experiment.rows.len()).map(|index| {
             let row = &experiment.rows[index];
-            let finished = finished(experiment, index, options, data);
+            let peer = row.peer.as_ref().map(|peer| peer.name.as_str());
+            let finished = finished(experiment, experiment.runs_of(index), options, data);
             for (_, summary) in &finished {
                 datasets.extend(summary.text("dataset").map(str::to_owned));
             }
             let runs = finished
                 .iter()
-                .map(|(launch, summary)| run(launch, summary, &experiment.quantities, options, root))
+                .map(|(launch, summary)| run(launch, summary, peer, &experiment.quantities, options, root))
                 .collect();
             let summaries = finished.iter().map(|(_, summary)| summary).collect::<Vec<_>>();
             let mut results = row_results(row, runs, &experiment.quantities);
-            results.experts = parameters(row, &summaries);
+            if peer.is_none() {
+                results.experts = parameters(row, &summaries);
+            }
             results.failed = failures.of(experiment, row);
             results
         });
@@ -143,15 +148,26 @@ fn finished(experiment: &Experiment, row: usize, options: &Options, data: &Data)
     runs.collect()
 }
 
-fn run(launch: &Launch, summary: &Summary, quantities: &[Quantity], options: &Options, root: &Path) -> Run {
+/// A finished run; of a peer, the peer's own results in it.
+fn run(
+    launch: &Launch,
+    summary: &Summary,
+    peer: Option<&str>,
+    quantities: &[Quantity],
+    options: &Options,
+    root: &Path,
+) -> Run {
     let below = |path: &Path| path.strip_prefix(&options.out).unwrap_or(path).to_string_lossy().into_owned();
     let plots = std::fs::read_dir(launch.folder.join("plots")).into_iter().flatten().flatten();
     let plots = plots.map(|entry| entry.path());
     let mut plots: Vec<_> = plots.filter(|path| path.extension().is_some_and(|end| end == "png")).collect();
     plots.sort();
-    let values = quantities
-        .iter()
-        .filter_map(|quantity| Some((quantity.path.clone(), summary.quantity(&quantity.path)? * quantity.scale)));
+    let value = |path: &str| match peer {
+        Some(peer) => summary.quantity(&format!("peers.{peer}.{path}")),
+        None => summary.quantity(path),
+    };
+    let values =
+        quantities.iter().filter_map(|quantity| Some((quantity.path.clone(), value(&quantity.path)? * quantity.scale)));
     let (arguments, commit) = launch.provenance().map_or_else(|| (launch.arguments(root), None), |(a, c)| (a, Some(c)));
     Run {
         seed: launch.seed(),
@@ -179,6 +195,7 @@ fn row_results(row: &Row, runs: Vec<Run>, quantities: &[Quantity]) -> RowResults
         name: row.name.clone(),
         label: row.label.clone(),
         note: row.note.clone(),
+        is_peer: row.peer.is_some(),
         paper: row.paper.clone(),
         runs,
         failed: BTreeMap::new(),

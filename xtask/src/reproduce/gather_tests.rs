@@ -93,3 +93,22 @@ fn clusters_without_labels_are_those_of_the_first_run() {
     assert_eq!(shown, [("cluster 0", None, 1), ("cluster 1", None, 1)]);
     assert_eq!(experts[0].standard_error, Some(0.01));
 }
+
+#[test]
+fn a_peer_has_its_results_from_the_runs_of_another_row() {
+    let (top, mut experiments, options) = filled();
+    let table = format!("{TABLE}[[row]]\nname = 'k'\nlabel = 'K'\n[row.peer]\nof = 'a'\nname = 'kmeans'\n");
+    experiments[0] = Experiment::parse(&table, top.path()).unwrap();
+    for (seed, accuracy) in [(0, 0.5), (1, 0.625)] {
+        let path = top.path().join(format!("out/x/a/seed-{seed}/summary.json"));
+        let text = fs::read_to_string(&path).unwrap();
+        let mut summary: serde_json::Value = serde_json::from_str(&text).unwrap();
+        summary["splits"]["test"]["peers"]["kmeans"]["accuracy"] = accuracy.into();
+        fs::write(&path, summary.to_string()).unwrap();
+    }
+    let results = gather(&experiments, &options, &Data::Digits, &Failures::default(), top.path());
+    let [model, peer] = &results[0].rows[..] else { panic!("two rows") };
+    assert!(peer.is_peer && peer.experts.is_empty());
+    assert!((peer.statistics["accuracy"].mean - 56.25).abs() < 1e-12 && peer.statistics["accuracy"].n == 2);
+    assert!((model.statistics["accuracy"].mean - 85.0).abs() < 1e-12);
+}

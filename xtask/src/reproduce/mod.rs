@@ -175,7 +175,8 @@ fn plan(experiments: &[Experiment], options: &Options) -> Result<Vec<Job>> {
     for seed in 0..options.seeds {
         for (e, experiment) in experiments.iter().enumerate().filter(|(_, e)| chosen(e)) {
             for (r, row) in experiment.rows.iter().enumerate() {
-                if options.rows.as_ref().map_or(row.default, |rows| rows.contains(&row.name)) {
+                let asked = options.rows.as_ref().map_or(row.default, |rows| rows.contains(&row.name));
+                if asked && row.peer.is_none() {
                     jobs.push(Job { experiment: e, row: r, seed });
                 }
             }

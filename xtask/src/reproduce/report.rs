@@ -180,6 +180,8 @@ fn headline(experiment: &ExperimentResults) -> String {
                 let values = [Some(ours.mean), ours.sd, Some(ours.min), Some(ours.max)];
                 cells.extend(values.map(|value| number(value, *decimals)));
             }
+            // A run need not have every quantity.
+            None if !row.runs.is_empty() => cells.extend(strings(&["", "", "", ""])),
             None => cells.extend(strings(&[if row.failed.is_empty() { "not run" } else { "failed" }, "", "", ""])),
         }
         cells.push(row.runs.len().to_string());
@@ -263,7 +265,7 @@ fn experts(parameters: &[Parameter]) -> String {
 /// Every run with its command, and the plots of the first seed.
 fn runs(experiment: &ExperimentResults) -> String {
     let mut text = format!("\n## Runs of {}\n", experiment.id);
-    for row in &experiment.rows {
+    for row in experiment.rows.iter().filter(|row| !row.is_peer) {
         for run in &row.runs {
             let version = run.pima_version.as_deref().unwrap_or("of unknown version");
             text += &format!(

@@ -22,6 +22,9 @@
 //! [row.target]                            # by quantity: bounds on the mean, the smallest and the largest over seeds
 //! accuracy = { mean_min = 99.95, min_min = 99.9 }
 //! wall_seconds = { mean_max = 180.0 }
+//! [row.peer]                              # no runs of its own: a simpler method that the runs of another row judged beside the model
+//! of = "multimodal"
+//! name = "kmeans"                         # its quantities are below peers.kmeans in those runs' summaries
 //! [[row.expert]]                          # one parameter of one modality's expert, by label (0, 1, ...)
 //! modality = "line"
 //! parameter = "slope"
@@ -77,8 +80,19 @@ pub(super) struct Row {
     pub(super) paper: BTreeMap<String, Paper>,
     #[serde(default)]
     pub(super) target: BTreeMap<String, Target>,
+    pub(super) peer: Option<Peer>,
     #[serde(default, rename = "expert")]
     pub(super) experts: Vec<ExpertTruth>,
+}
+
+/// A simpler method, judged by the runs of another row.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Peer {
+    /// The row whose runs judge it.
+    pub(super) of: String,
+    /// Its name in their summaries.
+    pub(super) name: String,
 }
 
 /// What the paper reports of a quantity.
@@ -149,12 +163,23 @@ impl Experiment {
             ensure!(plain(&row.name), "row `{}` is to be a folder's name", row.name);
             let twice = table.rows[..index].iter().any(|other| other.name == row.name);
             ensure!(!twice, "has two rows called `{}`", row.name);
+            if let Some(peer) = &row.peer {
+                let other = table.rows.iter().find(|other| other.name == peer.of);
+                let known = other.is_some_and(|other| other.peer.is_none());
+                ensure!(known, "row `{}`: its peer is of `{}`, which is no row with runs", row.name, peer.of);
+            }
             for path in row.paper.keys().chain(row.target.keys()) {
                 let known = table.quantities.iter().any(|quantity| quantity.path == *path);
                 ensure!(known, "row `{}`: `{path}` is not one of its quantities", row.name);
             }
         }
         Ok(table)
+    }
+
+    /// The row whose runs have the results of row `index`: itself, but for a peer.
+    pub(super) fn runs_of(&self, index: usize) -> usize {
+        let of = self.rows[index].peer.as_ref().map(|peer| &peer.of);
+        of.and_then(|of| self.rows.iter().position(|row| row.name == *of)).unwrap_or(index)
     }
 
     /// The config that trains a row.
@@ -224,6 +249,8 @@ mod tests {
             (format!("{SMALL}[row.paper]\nacuracy = {{ max = 1.0 }}\n"), "acuracy"),
             (format!("{SMALL}[row.target]\naccuracy = {{ mean_mim = 1.0 }}\n"), "mean_mim"),
             ("experiment = 'x'\ntitle = 't'\nrow = []\n".to_owned(), "no row"),
+            (format!("{SMALL}[row.peer]\nof = 'b'\nname = 'kmeans'\n"), "no row with runs"),
+            (format!("{SMALL}[row.peer]\nof = 'a'\nname = 'kmeans'\n"), "no row with runs"),
         ] {
             let error = format!("{:#}", parse(&bad).unwrap_err());
             assert!(error.contains(word), "{word}: {error}");

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 use pima_cli::{RunDirectory, Splits, Summary, draw_all};
 use pima_data::{Dataset, Split};
-use pima_model::{Engine, Evaluation, ExperimentConfig, TrainOutcome, calibration, cross_modal_errors, evaluate};
+use pima_model::{
+    Evaluation, ExperimentConfig, TrainOutcome, calibration, compare_with_peers, cross_modal_errors, evaluate,
+};
 use pima_nets::describe_device;
 
 use super::examples::examples;
@@ -50,7 +52,9 @@ pub(super) fn conclude(
     let (train, validation, test) = (judge(&split.train)?, judge(&split.validation)?, judge(&split.test)?);
     let train = train.ok_or_else(|| anyhow!("there are no samples to train on"))?;
     match &test {
-        Some(test) => run.write_predictions(&results::predictions(config, model, dataset, &split.test, test)?)?,
+        Some(test) => {
+            run.write_predictions(&results::predictions(config, model, dataset, &split.test, test, *seed)?)?;
+        }
         None => progress.note("no predictions are written: the data has no test samples"),
     }
     let experts = model.identified_experts(dataset, &split.train, train.responsibilities.view())?;
@@ -82,12 +86,25 @@ pub(super) fn conclude(
     if let Some(test) = &mut summary.splits.test {
         test.rmse_from = cross_modal_errors(model, dataset, &split.test)?;
         let rows = &split.test[..split.test.len().min(CALIBRATION_ROWS)];
-        let engine = if model.refitted().is_some() { Engine::Refit } else { Engine::Dropout };
+        let engine = model.preferred_engine();
         let inferred = examples(model, dataset, &split.test, engine, *seed)?;
         if !inferred.predicted.is_empty() {
             run.write_inference(&inferred)?;
         }
         test.calibration = calibration(model, dataset, rows, assignment, &CALIBRATION_LEVELS, engine, *seed)?;
+    }
+    match compare_with_peers(config, dataset, split, model.normalisations(), *seed) {
+        Ok(Some(peers)) => {
+            let Splits { train, validation, test } = &mut summary.splits;
+            for (split, peer) in [(train, &peers.train), (validation, &peers.validation), (test, &peers.test)] {
+                if let (Some(split), Some(config)) = (split, &config.peers) {
+                    split.peers = results::peer_summaries(config, peer);
+                }
+            }
+        }
+        Ok(None) => {}
+        // The model has been trained all the same.
+        Err(error) => progress.note(&format!("the simpler methods of [peers] could not be fitted: {error}")),
     }
     results::describe(&mut summary, model, dataset);
     run.write_summary(&summary)?;

@@ -1,7 +1,7 @@
 //! `pima impute`: samples with holes, filled in.
 
 use anyhow::Result;
-use pima_model::{Engine, InferOptions, Model};
+use pima_model::{InferOptions, Model};
 
 use super::samples::{Samples, check_output, load, shape_of};
 use crate::args::ImputeArgs;
@@ -26,7 +26,7 @@ fn impute(args: &ImputeArgs, model: &Model, samples: &Samples) -> Result<()> {
     let options = InferOptions {
         given: all.clone(),
         predict: all,
-        engine: if model.refitted().is_some() { Engine::Refit } else { Engine::Dropout },
+        engine: model.preferred_engine(),
         samples: args.samples,
         intervals: Vec::new(),
         draws: 0,

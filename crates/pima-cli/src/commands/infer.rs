@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use pima_model::{Engine, InferOptions, Inference, Model};
+use pima_model::{InferOptions, Inference, Model};
 
 use super::samples::{Samples, check_output, load, shape_of};
 use crate::args::InferArgs;
@@ -34,7 +34,7 @@ fn plan(args: &InferArgs) -> Result<Plan> {
     let options = InferOptions {
         given,
         predict,
-        engine: args.engine.unwrap_or(if model.refitted().is_some() { Engine::Refit } else { Engine::Dropout }),
+        engine: args.engine.unwrap_or_else(|| model.preferred_engine()),
         samples: args.samples,
         intervals: args.intervals.clone(),
         draws: args.draws,

@@ -12,6 +12,8 @@ use crate::run_directory::{
 };
 use crate::summary::{ExpertCluster, ExpertSummary, ModalityAxes, SplitSummary, Splits, Summary};
 
+const LABELS: [&str; 4] = ["none", "disorder", "deformed", "highly deformed"];
+
 /// What to plant.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
@@ -101,8 +103,12 @@ impl Plan {
                 label[i] = self.label_of(own) as i64;
             }
         }
-        let modalities =
+        let mut modalities: BTreeMap<_, _> =
             self.modalities.iter().map(|&name| (name.to_owned(), self.modality(name, &mut noise))).collect();
+        for (name, modality) in &mut modalities {
+            self.single_samples(name, modality, &cluster, &mut noise);
+        }
+        let facts = if self.modalities.contains(&"pressure") { self.facts(&cluster, &mut noise) } else { Vec::new() };
         Predictions {
             latent_mean,
             latent_logvar: Array2::from_elem((d, l), -3.0),
@@ -113,7 +119,46 @@ impl Plan {
             prior_mean,
             prior_var,
             modalities,
+            facts,
         }
+    }
+
+    /// Numbers of all samples, and typical spectra.
+    fn single_samples(&self, name: &str, modality: &mut ModalityPredictions, cluster: &Array1<i64>, noise: &mut Noise) {
+        let Some(decoded) = &modality.decoded else { return };
+        if name == "pressure" {
+            let near = |scale: f64, noise: &mut Noise| {
+                Array2::from_shape_fn((self.n_samples, 1), |(d, _)| {
+                    decoded[[cluster[d] as usize, 0]] + scale * noise.normal()
+                })
+            };
+            let measured = near(0.3, noise);
+            modality.predicted = Some(measured.mapv(|x| x + 0.02 * noise.normal()));
+            modality.predicted_from_others = Some(near(0.4, noise));
+            modality.measured = Some(measured);
+        } else if name == "spectrum" {
+            let height = decoded.iter().fold(0.0_f64, |most, x| most.max(*x));
+            let shape = (self.n_clusters, 3, decoded.ncols());
+            // One cluster has fewer samples than are asked for.
+            let nearest = ndarray::Array3::from_shape_fn(shape, |(c, k, t)| {
+                if c == 1 && k > 0 { f64::NAN } else { decoded[[c, t]] + 0.03 * height * noise.normal() }
+            });
+            modality.nearest = Some(nearest);
+        }
+    }
+
+    fn facts(&self, cluster: &Array1<i64>, noise: &mut Noise) -> Vec<(String, Array1<f64>)> {
+        let mut fact = |name: &str, scale: f64| {
+            let values = cluster.mapv(|c| (scale * c as f64 + noise.normal()).max(0.0));
+            (name.to_owned(), values)
+        };
+        vec![
+            fact("vacancies", 1.0),
+            ("always_the_same".to_owned(), Array1::from_elem(self.n_samples, 3.0)),
+            fact("uniaxial_strain", 0.03),
+            fact("a_name_that_is_longer_than_its_panel_is_wide", 2000.0),
+            fact("energy", 0.0),
+        ]
     }
 
     fn modality(&self, name: &str, noise: &mut Noise) -> ModalityPredictions {
@@ -172,6 +217,8 @@ impl Plan {
             n_latent: self.n_latent,
             modalities: self.modalities.iter().map(|&name| name.to_owned()).collect(),
             modality_shapes: self.modalities.iter().map(|&name| (name.to_owned(), shape(name))).collect(),
+            label_names: if self.n_clusters == 4 { LABELS.map(str::to_owned).to_vec() } else { Vec::new() },
+            units: [("pressure".to_owned(), "GPa".to_owned())].into(),
             modality_axes: self.modalities.iter().filter_map(|&name| Some((name.to_owned(), axes(name)?))).collect(),
             ..Default::default()
         }
@@ -303,13 +350,19 @@ fn shape(name: &str) -> ModalityShape {
         "image" => ModalityShape::Image { channels: 1, height: 28, width: 28 },
         "oscillator" => ModalityShape::Curve { channels: 2, length: 80 },
         "process" => ModalityShape::Vector { length: 4 },
+        "pressure" => ModalityShape::Vector { length: 1 },
         _ => ModalityShape::Curve { channels: 1, length: 100 },
     }
 }
 
 fn axes(name: &str) -> Option<ModalityAxes> {
     let grid = (0..100).map(|k| 0.002 * f64::from(k)).collect();
-    (name == "stress").then(|| ModalityAxes { x: "strain".to_owned(), y: "stress (MPa)".to_owned(), grid })
+    let called = |x: &str, y: &str| Some(ModalityAxes { x: x.to_owned(), y: y.to_owned(), grid });
+    match name {
+        "stress" => called("strain", "stress (MPa)"),
+        "spectrum" => called("frequency (THz)", "spectrum (1/THz)"),
+        _ => None,
+    }
 }
 
 /// The kinds of run that there are, by name.
@@ -327,6 +380,16 @@ pub(crate) fn gallery() -> Vec<(&'static str, Plan)> {
             "four-clusters",
             Plan { n_clusters: 4, n_samples: 400, modalities: &["image", "stress", "process"], warm_up: 0, ..plan() },
         ),
+        (
+            "spectra",
+            Plan { n_clusters: 4, n_samples: 78, modalities: &["spectrum", "pressure"], errors: 0.2, ..plan() },
+        ),
+        ("spectra-line", Plan { n_latent: 1, n_clusters: 2, modalities: &["spectrum", "pressure"], ..plan() }),
+        (
+            "many-spectra",
+            Plan { n_clusters: 19, n_latent: 5, labelled: false, modalities: &["spectrum", "pressure"], ..plan() },
+        ),
+        ("number", Plan { modalities: &["image", "pressure"], ..plan() }),
         (
             "many-clusters",
             Plan { n_clusters: 19, n_samples: 190, modalities: &["stress"], epochs: 400, warm_up: 100, ..plan() },

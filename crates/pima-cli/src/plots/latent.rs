@@ -28,7 +28,7 @@ pub(super) struct Classes {
 }
 
 impl Classes {
-    fn of(predictions: &Predictions) -> Self {
+    pub(super) fn of(predictions: &Predictions) -> Self {
         let (kind, from) =
             if predictions.has_labels() { ("label", &predictions.label) } else { ("cluster", &predictions.cluster) };
         let of: Vec<_> = from.iter().map(|&class| usize::try_from(class).ok()).collect();
@@ -40,7 +40,7 @@ impl Classes {
     }
 
     /// Name of a class in the legend: clusters as on their plates, labels as numbers.
-    fn name(&self, class: Option<usize>) -> String {
+    pub(super) fn name(&self, class: Option<usize>) -> String {
         match class {
             None => "unknown".to_owned(),
             Some(cluster) if self.kind == "cluster" => cluster_name(cluster, None),
@@ -66,6 +66,7 @@ pub(crate) fn scene(caption: &Caption, predictions: &Predictions, assigned: Opti
     ensure!(finite.clone().all(|x| x.is_finite()), "the predictions hold numbers that are not finite");
     let view = View::of(predictions);
     let classes = Classes::of(predictions);
+    let paint = |sample: usize| look(classes.of[sample]);
     let pairs: &[(usize, usize)] = match view.names.len() {
         1 => &[],
         2 => &[(0, 1)],
@@ -93,7 +94,7 @@ pub(crate) fn scene(caption: &Caption, predictions: &Predictions, assigned: Opti
         for (k, &pair) in pairs.iter().enumerate() {
             let left = 36.0 + side * k as f64 + 68.0;
             let corners = ((left, TITLE_HEIGHT + 16.0), (left + side - 100.0, floor));
-            panel(&mut scene, corners, predictions, &view, pair, &classes, assigned);
+            panel(&mut scene, corners, predictions, &view, pair, &paint, assigned);
         }
         scene.text_beside(classes.heading(), (36.0, floor + 108.0), size::LABEL, Anchor::Start, INK);
         for (row, entries) in rows.iter().enumerate() {
@@ -105,7 +106,7 @@ pub(crate) fn scene(caption: &Caption, predictions: &Predictions, assigned: Opti
     } else {
         let corners = ((130.0, TITLE_HEIGHT + 16.0), (WIDTH - 290.0, bottom - 88.0));
         match pairs.first() {
-            Some(&pair) => panel(&mut scene, corners, predictions, &view, pair, &classes, assigned),
+            Some(&pair) => panel(&mut scene, corners, predictions, &view, pair, &paint, assigned),
             None => super::histogram::panel(&mut scene, corners, predictions, &classes, assigned),
         }
         legend_beside(&mut scene, (WIDTH - 260.0, TITLE_HEIGHT + 44.0), bottom, &classes);
@@ -132,14 +133,14 @@ fn notes(predictions: &Predictions, view: &View, assigned: Option<&Assigned>, n_
     notes
 }
 
-/// One plane of the view.
-fn panel(
+/// One plane of the view, its samples as `paint` says.
+pub(super) fn panel(
     scene: &mut Scene,
     (from, to): (Point, Point),
     predictions: &Predictions,
     view: &View,
     (i, j): (usize, usize),
-    classes: &Classes,
+    paint: &dyn Fn(usize) -> (Colour, Marker),
     assigned: Option<&Assigned>,
 ) {
     let n = predictions.n_clusters();
@@ -168,7 +169,7 @@ fn panel(
         _ => (3.4 * crowd, 0.4),
     };
     for &sample in &order[..drawn] {
-        let (colour, marker) = look(classes.of[sample]);
+        let (colour, marker) = paint(sample);
         let at = (view.points[[sample, i]], view.points[[sample, j]]);
         axes.marker(scene, at, marker, radius, colour.fade(alpha));
     }
@@ -272,15 +273,21 @@ fn central(mut values: Vec<f64>) -> Vec<f64> {
     values[cut..values.len() - cut].to_vec()
 }
 
+/// SplitMix64's finaliser (Steele, Lea and Flood 2014).
+fn hash(index: usize) -> u64 {
+    let mut x = (index as u64).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+/// A number in `[0, 1)` for each index, without pattern and the same on every machine.
+pub(super) fn scattered(index: usize) -> f64 {
+    (hash(index) >> 11) as f64 / (1_u64 << 53) as f64
+}
+
 /// An order of drawing in which no class covers another: by a hash of the index, the same on every machine.
 fn shuffled(n: usize) -> Vec<usize> {
-    let hash = |index: usize| {
-        // SplitMix64's finaliser (Steele, Lea and Flood 2014).
-        let mut x = (index as u64).wrapping_add(0x9e37_79b9_7f4a_7c15);
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        x ^ (x >> 31)
-    };
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by_key(|&index| hash(index));
     order

@@ -27,6 +27,8 @@ mod latent;
 mod loss;
 // Colours of classes.
 mod palette;
+// Clusters against how samples were made, and predicted against measured numbers.
+mod process;
 // A latent space of many dimensions seen from few.
 mod projection;
 // PNG and SVG.
@@ -37,6 +39,8 @@ mod scene;
 mod solutions;
 // Round numbers.
 mod ticks;
+// Latent space coloured by a number, and typical curves.
+mod values;
 
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -153,6 +157,15 @@ fn scenes(run: &RunDirectory) -> Vec<(&'static str, Result<Scene>)> {
         && !test.calibration.is_empty()
     {
         scenes.push(("calibration", calibration::scene(&caption, &test.calibration)));
+    }
+    if let Ok(predictions) = &predictions {
+        let matching = fitting(matching, predictions);
+        if values::wanted(predictions, known) {
+            scenes.push(("values", values::scene(&caption, predictions, known, matching)));
+        }
+        if process::wanted(predictions, known) {
+            scenes.push(("process", process::scene(&caption, predictions, known, matching)));
+        }
     }
     scenes
 }

@@ -50,6 +50,20 @@ pub(crate) fn shade(share: f64) -> Colour {
     if share < 0.5 { WHITE.mix(MIDDLE, 2.0 * share) } else { MIDDLE.mix(DARK, 2.0 * share - 1.0) }
 }
 
+/// From dark violet by way of green to yellow as `share` goes from 0 to 1: for amounts that are points, which white would hide.
+pub(crate) fn amount(share: f64) -> Colour {
+    const STOPS: [Colour; 5] = [
+        Colour::hex(0x3b_0f_63),
+        Colour::hex(0x2f_55_92),
+        Colour::hex(0x1f_8d_89),
+        Colour::hex(0x68_bf_4f),
+        Colour::hex(0xf0_d8_1e),
+    ];
+    let place = share.clamp(0.0, 1.0) * (STOPS.len() - 1) as f64;
+    let at = (place as usize).min(STOPS.len() - 2);
+    STOPS[at].mix(STOPS[at + 1], place - at as f64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +119,15 @@ mod tests {
             for j in 0..i {
                 assert!(class(i) != class(j) || marker(i) != marker(j), "classes {i} and {j}");
             }
+        }
+    }
+
+    #[test]
+    fn amounts_brighten_to_every_kind_of_colour_vision() {
+        for vision in VISION {
+            let lightness: Vec<f64> = (0..=20).map(|i| seen(amount(f64::from(i) / 20.0), vision)[0]).collect();
+            assert!(lightness.windows(2).all(|pair| pair[1] > pair[0] + 0.008), "{lightness:?}");
+            assert!(lightness[20] < 0.93, "hard to see on white");
         }
     }
 

@@ -162,6 +162,7 @@ mod tests {
             prior_mean: mean,
             prior_var: var,
             modalities: [].into(),
+            facts: Vec::new(),
         }
     }
 

@@ -123,6 +123,50 @@ fn without_labels_the_clusters_give_the_colours() {
 }
 
 #[test]
+fn numbers_colour_the_latent_space_and_typical_curves_stand_beside_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let plan = Plan { n_clusters: 4, n_samples: 78, modalities: &["spectrum", "pressure"], ..Plan::default() };
+    let run = plan.write(&directory.path().join("run"));
+    let scene = scene_of(&run, "values");
+    let discs: Vec<_> = scene
+        .items
+        .iter()
+        .filter_map(|item| match item {
+            Item::Disc { colour, .. } if colour.alpha < 1.0 => Some(colour.fade(1.0)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(discs.len(), 78);
+    // The least and the greatest number have the ends of the scale.
+    for end in [0.0, 1.0] {
+        assert!(discs.contains(&super::palette::amount(end)));
+    }
+    // Four cells with a decoded centre each, and three typical curves but for one cluster.
+    let long = |item: &&Item| matches!(item, Item::Line { points, .. } if points.len() == 100);
+    assert_eq!(scene.items.iter().filter(long).count(), 4 + 3 * 3 + 1);
+    let words = scene.words();
+    assert!(words.contains(&"pressure (GPa)") && words.contains(&"frequency (THz)"), "{words:?}");
+}
+
+#[test]
+fn facts_stand_against_clusters_and_predictions_against_measurements() {
+    let directory = tempfile::tempdir().unwrap();
+    let plan = Plan { n_clusters: 4, n_samples: 78, modalities: &["spectrum", "pressure"], ..Plan::default() };
+    let run = plan.write(&directory.path().join("run"));
+    let scene = scene_of(&run, "process");
+    let words = scene.words();
+    for word in ["vacancies", "uniaxial strain", "energy", "pressure (GPa), measured", "3 highly deformed"] {
+        assert!(words.contains(&word), "{word} in {words:?}");
+    }
+    assert!(!words.contains(&"always the same"));
+    // Every sample in four panels of facts, and in that of the predictions once as a disc and once as a triangle.
+    let faded = |item: &&Item| matches!(item, Item::Disc { colour, .. } if colour.alpha < 1.0);
+    assert_eq!(scene.items.iter().filter(faded).count(), 5 * 78);
+    let triangles = |item: &&Item| matches!(item, Item::Polygon { colour, .. } if colour.alpha < 1.0);
+    assert_eq!(scene.items.iter().filter(triangles).count(), 78);
+}
+
+#[test]
 fn many_dimensions_are_projected_and_say_so() {
     let directory = tempfile::tempdir().unwrap();
     let run = Plan { n_latent: 5, n_samples: 500, ..Plan::default() }.write(&directory.path().join("run"));

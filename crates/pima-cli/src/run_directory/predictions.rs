@@ -32,6 +32,8 @@ pub struct Predictions {
     pub prior_var: Array2<f64>,
     /// What belongs to one modality, by its name.
     pub modalities: BTreeMap<String, ModalityPredictions>,
+    /// What else the data know of each test sample, such as how it was made: name and values (D), in the data's order.
+    pub facts: Vec<(String, Array1<f64>)>,
 }
 
 /// The part of the predictions that belongs to one modality of d values. Each array may be missing.
@@ -48,6 +50,14 @@ pub struct ModalityPredictions {
     pub mean: Option<Array2<f64>>,
     /// Where the expert is a differential equation: its solutions for the identified parameters, (N,S,T).
     pub solution: Option<Array3<f64>>,
+    /// The test data of a modality of few values, (D,d); NaN for a sample without it.
+    pub measured: Option<Array2<f64>>,
+    /// What the model makes of the same from all modalities, (D,d).
+    pub predicted: Option<Array2<f64>>,
+    /// What the model makes of the same from the other modalities, (D,d); NaN for a sample without any.
+    pub predicted_from_others: Option<Array2<f64>>,
+    /// Test data of the K samples nearest to each centre, (N,K,d), the nearest first; NaN where a cluster has fewer.
+    pub nearest: Option<Array3<f64>>,
     /// Where the modality was manufactured from a differential equation: its noise-free solution for each label, (K,S,T).
     pub known: Option<Array3<f64>>,
 }
@@ -112,6 +122,21 @@ impl Predictions {
                         npz.add_array(format!("{kind}_{name}"), array)?;
                     }
                 }
+                for (kind, array) in [
+                    ("measured", &modality.measured),
+                    ("predicted", &modality.predicted),
+                    ("predicted_from_others", &modality.predicted_from_others),
+                ] {
+                    if let Some(array) = array {
+                        npz.add_array(format!("{kind}_{name}"), &single(array))?;
+                    }
+                }
+                if let Some(array) = &modality.nearest {
+                    npz.add_array(format!("nearest_{name}"), &array.mapv(|x| x as f32))?;
+                }
+            }
+            for (name, values) in &self.facts {
+                npz.add_array(format!("fact_{name}"), &values.mapv(|x| x as f32))?;
             }
             npz.finish()?;
             Ok(())
@@ -131,6 +156,7 @@ impl Predictions {
                 prior_mean: npz.floats("prior_mean")?,
                 prior_var: npz.floats("prior_var")?,
                 modalities: BTreeMap::new(),
+                facts: Vec::new(),
             };
             for name in npz.0.names()? {
                 // The longer prefixes first: "latent_mean_from_x" is no modality called "from_x".
@@ -146,6 +172,16 @@ impl Predictions {
                     predictions.modality(modality).solution = Some(npz.floats(&name)?);
                 } else if let Some(modality) = name.strip_prefix("known_") {
                     predictions.modality(modality).known = Some(npz.floats(&name)?);
+                } else if let Some(modality) = name.strip_prefix("measured_") {
+                    predictions.modality(modality).measured = Some(npz.floats(&name)?);
+                } else if let Some(modality) = name.strip_prefix("predicted_from_others_") {
+                    predictions.modality(modality).predicted_from_others = Some(npz.floats(&name)?);
+                } else if let Some(modality) = name.strip_prefix("predicted_") {
+                    predictions.modality(modality).predicted = Some(npz.floats(&name)?);
+                } else if let Some(modality) = name.strip_prefix("nearest_") {
+                    predictions.modality(modality).nearest = Some(npz.floats(&name)?);
+                } else if let Some(fact) = name.strip_prefix("fact_") {
+                    predictions.facts.push((fact.to_owned(), npz.floats(&name)?));
                 }
             }
             predictions.check()?;
@@ -176,6 +212,9 @@ impl Predictions {
         if let Some((i, c)) = self.cluster.indexed_iter().find(|&(_, &c)| c < 0 || c >= n as i64) {
             bail!("cluster of sample {i} is {c}, but there are {n} clusters");
         }
+        for (name, values) in &self.facts {
+            shape(&format!("fact_{name}"), values.shape(), &[d])?;
+        }
         for (name, modality) in &self.modalities {
             if let Some(array) = &modality.latent_mean {
                 shape(&format!("latent_mean_from_{name}"), array.shape(), &[d, l])?;
@@ -189,6 +228,21 @@ impl Predictions {
                 if let Some(known) = &modality.known {
                     shape(&format!("known_{name}"), known.shape(), &[known.dim().0, states, times])?;
                 }
+            }
+            let size = modality.measured.as_ref().map(Array2::ncols);
+            for (kind, array) in [
+                ("measured", &modality.measured),
+                ("predicted", &modality.predicted),
+                ("predicted_from_others", &modality.predicted_from_others),
+            ] {
+                if let Some(array) = array {
+                    shape(&format!("{kind}_{name}"), array.shape(), &[d, size.unwrap_or(array.ncols())])?;
+                }
+            }
+            if let Some(array) = &modality.nearest {
+                let (_, k, size) = array.dim();
+                let size = modality.decoded.as_ref().map_or(size, Array2::ncols);
+                shape(&format!("nearest_{name}"), array.shape(), &[n, k, size])?;
             }
             if let Some(array) = &modality.decoded {
                 shape(&format!("decoded_{name}"), array.shape(), &[n, array.ncols()])?;

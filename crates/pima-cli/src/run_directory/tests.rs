@@ -286,6 +286,10 @@ fn predictions() -> Predictions {
         mean: Some(Array2::zeros((2, 3))),
         solution: Some(ndarray::Array3::from_elem((2, 2, 5), 0.5)),
         known: Some(ndarray::Array3::from_elem((3, 2, 5), 0.25)),
+        measured: Some(array![[1.5, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]),
+        predicted: Some(Array2::from_elem((3, 3), 0.5)),
+        predicted_from_others: Some(Array2::from_elem((3, 3), -0.5)),
+        nearest: Some(ndarray::Array3::from_elem((2, 4, 3), 0.75)),
     };
     let decoded_only = ModalityPredictions { decoded: Some(Array2::zeros((2, 7))), ..Default::default() };
     Predictions {
@@ -298,6 +302,8 @@ fn predictions() -> Predictions {
         prior_mean: Array2::zeros((2, 2)),
         prior_var: Array2::ones((2, 2)),
         modalities: [("from_image".to_owned(), modality), ("line".to_owned(), decoded_only)].into(),
+        // Not in the order of the alphabet.
+        facts: vec![("vacancies".to_owned(), array![1.0, 0.0, 2.0]), ("strain".to_owned(), array![0.0, 0.5, 0.25])],
     }
 }
 

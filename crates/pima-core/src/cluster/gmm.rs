@@ -43,7 +43,7 @@ impl GmmOptions {
         }
     }
 
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         let positive = |name: &str, value: f64, valid: bool, requirement| {
             let name = format!("{name} of the Gaussian mixture");
             if valid { Ok(()) } else { Err(Error::InvalidParameter { name, value, requirement }) }

@@ -3,8 +3,8 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
 /// `D^-1/2 A D^-1/2 + damping I = L L^T` with D the diagonal of A.
-#[derive(Debug)]
-pub(super) struct Cholesky {
+#[derive(Debug, Clone)]
+pub(crate) struct Cholesky {
     lower: Array2<f64>,
     /// `D^-1/2`.
     scale: Array1<f64>,
@@ -13,7 +13,7 @@ pub(super) struct Cholesky {
 impl Cholesky {
     /// Factorises a symmetric A (K,K) with non-negative diagonal; `None` if, scaled and damped, it is not positive definite to working
     /// precision. A row of zeros is left to the damping.
-    pub(super) fn new(matrix: ArrayView2<'_, f64>, damping: f64) -> Option<Self> {
+    pub(crate) fn new(matrix: ArrayView2<'_, f64>, damping: f64) -> Option<Self> {
         let n = matrix.nrows();
         let scale = matrix.diag().mapv(|d| if d > 0.0 { d.sqrt().recip() } else { 1.0 });
         let mut lower = Array2::zeros((n, n));
@@ -36,14 +36,25 @@ impl Cholesky {
         Some(Self { lower, scale })
     }
 
+    /// `y` (K) with `|y|^2 = b^T (A + damping D)^-1 b`.
+    pub(crate) fn whiten(&self, b: ArrayView1<'_, f64>) -> Array1<f64> {
+        let mut y = &b * &self.scale;
+        for i in 0..y.len() {
+            let known: f64 = (0..i).map(|k| self.lower[[i, k]] * y[k]).sum();
+            y[i] = (y[i] - known) / self.lower[[i, i]];
+        }
+        y
+    }
+
+    /// `log det (A + damping D)`.
+    pub(crate) fn log_determinant(&self) -> f64 {
+        2.0 * (self.lower.diag().mapv(f64::ln).sum() - self.scale.mapv(f64::ln).sum())
+    }
+
     /// `(A + damping D)^-1 b` (K).
     pub(super) fn solve(&self, b: ArrayView1<'_, f64>) -> Array1<f64> {
         let n = self.scale.len();
-        let mut x = &b * &self.scale;
-        for i in 0..n {
-            let known: f64 = (0..i).map(|k| self.lower[[i, k]] * x[k]).sum();
-            x[i] = (x[i] - known) / self.lower[[i, i]];
-        }
+        let mut x = self.whiten(b);
         for i in (0..n).rev() {
             let known: f64 = (i + 1..n).map(|k| self.lower[[k, i]] * x[k]).sum();
             x[i] = (x[i] - known) / self.lower[[i, i]];

@@ -2,6 +2,7 @@
 
 // The dense linear algebra of a handful of unknowns.
 mod cholesky;
+pub(crate) use cholesky::Cholesky;
 // The M-step: Gauss-Newton, exact where the expert is linear.
 mod fit;
 // In which directions the members of a cluster differ.

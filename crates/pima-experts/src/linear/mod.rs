@@ -8,20 +8,23 @@ pub(crate) mod least_squares;
 mod tests;
 
 use ndarray::linalg::general_mat_vec_mul;
-use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 use pima_core::{Expert, ExpertError, ExpertFit};
 
 pub use basis::{Basis, CurveUnits};
 
 use crate::{Error, Result};
 
-/// A curve that is a combination of known functions, with the P coefficients as parameters: `E_j = sum_p A_jp theta_p`.
+/// A curve that is a combination of known functions, with the P coefficients as parameters: `E_j = sum_p A_jp theta_p`, where so wanted on
+/// top of a curve that is fixed.
 ///
 /// Its fit is a weighted least squares problem solved directly, by QR of the weighted basis: there is nothing to start from and
 /// nothing to iterate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LinearExpert {
     matrix: Array2<f64>,
+    /// (d)
+    offset: Option<Array1<f64>>,
     names: Vec<String>,
     units: Vec<String>,
 }
@@ -60,7 +63,22 @@ impl LinearExpert {
         if let Some(((j, p), value)) = matrix.indexed_iter().find(|(_, value)| !value.is_finite()) {
             return Err(description(format!("function {p} at point {j}"), value, "finite"));
         }
-        Ok(Self { matrix, names, units })
+        Ok(Self { matrix, offset: None, names, units })
+    }
+
+    /// The same on top of a fixed curve `offset` (d).
+    ///
+    /// # Errors
+    /// [`Error::Description`] unless it has a finite value for each point.
+    pub fn with_offset(self, offset: Array1<f64>) -> Result<Self> {
+        if offset.len() != self.matrix.nrows() {
+            let requirement = format!("the points of the axis, {}", self.matrix.nrows());
+            return Err(description("length of the offset".into(), offset.len(), requirement));
+        }
+        match offset.iter().enumerate().find(|(_, value)| !value.is_finite()) {
+            Some((j, value)) => Err(description(format!("offset at point {j}"), value, "finite")),
+            None => Ok(Self { offset: Some(offset), ..self }),
+        }
     }
 
     /// Values of the functions at the points of the axis, `A` (d,P).
@@ -88,6 +106,9 @@ impl Expert for LinearExpert {
 
     fn predict(&self, theta: ArrayView1<'_, f64>, mut out: ArrayViewMut1<'_, f64>) {
         general_mat_vec_mul(1.0, &self.matrix, &theta, 0.0, &mut out);
+        if let Some(offset) = &self.offset {
+            out += offset;
+        }
     }
 
     fn jacobian(&self, _theta: ArrayView1<'_, f64>, mut out: ArrayViewMut2<'_, f64>) {
@@ -104,7 +125,9 @@ impl Expert for LinearExpert {
         Self::check_length("mean", mean.len(), n_outputs)?;
         Self::check_length("weight", weight.len(), n_outputs)?;
         Self::check_length("theta", theta.len(), n_parameters)?;
-        let solution = least_squares::solve(self.matrix.view(), mean, weight)?;
+        let above = self.offset.as_ref().map(|offset| &mean - offset);
+        let target = above.as_ref().map_or(mean, |above| above.view());
+        let solution = least_squares::solve(self.matrix.view(), target, weight)?;
         Ok(ExpertFit {
             theta: solution.theta,
             residual: solution.residual,

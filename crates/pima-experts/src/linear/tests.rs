@@ -257,3 +257,19 @@ fn bad_input_is_refused_with_its_place() {
     assert!(refused(table(vec![vec![1.0], vec![1.0, 2.0], vec![1.0]], &[]), axis.clone()).contains("length of row 1"));
     assert!(refused(table(vec![vec![1.0]; 3], &["m", "s"]), axis).contains("number of units is 2"));
 }
+
+#[test]
+fn an_offset_is_added_to_predictions_and_taken_off_data() {
+    let axis = array![0.0, 1.0, 2.0, 3.0];
+    let plain = expert(Basis::Affine, &axis);
+    let offset = array![5.0, -1.0, 0.5, 2.0];
+    let raised = plain.clone().with_offset(offset.clone()).unwrap();
+    let theta = array![1.0, -2.0];
+    assert_eq!(prediction(&raised, &theta), prediction(&plain, &theta) + &offset);
+    let (mean, weight) = (array![1.0, 2.0, -3.0, 0.0], array![1.0, 2.0, 3.0, 4.0]);
+    let (found, expected) = (fit(&raised, &mean, &weight).unwrap(), fit(&plain, &(&mean - &offset), &weight).unwrap());
+    assert_eq!((&found.theta, found.residual), (&expected.theta, expected.residual));
+    let refused = |offset: Array1<f64>| plain.clone().with_offset(offset).unwrap_err().to_string();
+    assert!(refused(array![1.0]).contains("length of the offset is 1"));
+    assert!(refused(array![1.0, f64::NAN, 0.0, 0.0]).contains("offset at point 1"));
+}

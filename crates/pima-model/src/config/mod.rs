@@ -1,11 +1,13 @@
 //! An experiment as a file describes it. Each experiment of the papers and each user's own data is one such file; the engine knows no other.
 
 mod modality;
+mod peers;
 mod place;
 mod refit;
 mod training;
 
 pub use modality::{DecoderVariance, ExpertConfig, ModalityConfig, SourceConfig};
+pub use peers::PeersConfig;
 pub use refit::{RefitConfig, RefitObjective};
 pub use training::{EmConfig, EmWhen, ExpertUpdate, Recipe, Schedule, StartConfig, TrainingConfig, WeightUpdate};
 
@@ -34,6 +36,9 @@ pub struct ExperimentConfig {
     /// The refit of single encoders that follows; absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refit: Option<RefitConfig>,
+    /// Simpler methods that are judged beside the model on the same split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peers: Option<PeersConfig>,
     /// The measurements of each sample.
     #[serde(rename = "modality")]
     pub modalities: Vec<ModalityConfig>,
@@ -169,6 +174,9 @@ impl ExperimentConfig {
                 return Err(format!("modality {:?} is given twice: rename or remove one", modality.name));
             }
         }
+        if let Some(peers) = &self.peers {
+            peers.check(&names)?;
+        }
         if let Some(name) = &self.training.start.modality
             && !names.contains(name)
         {
@@ -176,6 +184,15 @@ impl ExperimentConfig {
         }
         if let Some(refit) = &self.refit {
             refit.check()?;
+        }
+        let start = &self.training.start;
+        let has_expert =
+            |modality: &&ModalityConfig| Some(&modality.name) == start.modality.as_ref() && modality.expert.is_some();
+        if start.components.is_some()
+            && let Some(modality) = self.modalities.iter().find(has_expert)
+        {
+            let name = &modality.name;
+            return Err(format!("training.start.components: {name:?} has an expert, whose mixture finds the clusters"));
         }
         self.training.check()
     }

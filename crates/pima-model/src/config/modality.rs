@@ -111,6 +111,12 @@ pub enum ExpertConfig {
         #[serde(default)]
         fit: OdeOptions,
     },
+    /// The training samples' mean and a combination of the directions in which they differ most: where no formula is known, but few numbers should do.
+    PrincipalComponents {
+        /// How many directions.
+        #[serde(default = "eight")]
+        components: usize,
+    },
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
@@ -119,6 +125,9 @@ fn is_zero(value: &f64) -> bool {
 }
 fn twenty() -> usize {
     20
+}
+fn eight() -> usize {
+    8
 }
 fn line_noise() -> f64 {
     0.01
@@ -175,6 +184,9 @@ impl ModalityConfig {
             return Err(format!(
                 "modality {name:?}: the expert \"snode\" needs trajectories, which only the source \"oscillator\" knows; use \"ode\", which finds its own"
             ));
+        }
+        if matches!(&self.expert, Some(ExpertConfig::PrincipalComponents { components: 0 })) {
+            return Err(format!("modality {name:?}: expert.components is 0: it must be at least 1"));
         }
         if let SourceConfig::Oscillator(options) = &self.source
             && options.name != OscillatorOptions::default().name

@@ -102,6 +102,10 @@ pub struct StartConfig {
     /// first that has an expert; where none has, a Gaussian mixture in latent space after a warm-up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub modality: Option<String>,
+    /// Clusters are looked for among so many leading principal components of `modality`, each scaled to variance one, by Gaussians with full
+    /// covariances: for curves of many values, in which clusters are long in directions of their own. Absent: among its values as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub components: Option<usize>,
     /// Restarts of the mixture fit; the likeliest is kept.
     pub restarts: usize,
     /// Samples that the restarts are compared on.
@@ -174,6 +178,7 @@ impl TrainingConfig {
             start: StartConfig {
                 from_data: true,
                 modality: None,
+                components: None,
                 restarts: 10,
                 samples: 5_000,
                 warmup_epochs: 2,
@@ -256,6 +261,15 @@ impl TrainingConfig {
             if value == 0 {
                 return Err(format!("training.{name} is 0: it must be at least 1"));
             }
+        }
+        match (self.start.components, &self.start.modality) {
+            (Some(0), _) => return Err("training.start.components is 0: it must be at least 1".to_owned()),
+            (Some(_), None) => {
+                return Err(
+                    "training.start.components needs training.start.modality, whose components they are".to_owned()
+                );
+            }
+            _ => {}
         }
         if self.em.when == EmWhen::Batches(0) {
             return Err("training.em.when: batches must be at least 1".to_owned());

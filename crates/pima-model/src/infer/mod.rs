@@ -156,6 +156,11 @@ impl Model {
         Ok(Inference { latent_mean, latent_var, responsibilities, predictions })
     }
 
+    /// The engine that knows most: `refit` where the encoders have been refitted, else `dropout`.
+    pub fn preferred_engine(&self) -> Engine {
+        if self.refitted.is_some() { Engine::Refit } else { Engine::Dropout }
+    }
+
     fn check_options(&self, options: &InferOptions) -> Result<()> {
         let fail = |problem: &str| Err(Error::Infer { problem: problem.to_owned() });
         if options.given.is_empty() {

@@ -7,9 +7,10 @@
 
 use crate::model::Model;
 use crate::{Error, Result};
-use ndarray::{Array2, ArrayViewMut2, Axis, s};
-use pima_core::{GmmOptions, MixturePrior, fit_gmm};
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, s};
+use pima_core::{FullMixture, GmmOptions, MixturePrior, fit_full_gmm, fit_gmm};
 use pima_data::{Batch, Batches, Dataset};
+use pima_experts::PrincipalComponents;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -17,21 +18,35 @@ use serde::{Deserialize, Serialize};
 const SMALLEST: f64 = 1e-100;
 /// Samples gathered together.
 const ROWS: usize = 4096;
+/// Added to each variance of a mixture over components of variance one: with few samples, the likelihood of full covariances has no other bound.
+const COMPONENT_FLOOR: f64 = 1e-3;
 
 /// A Gaussian mixture over one modality's normalised values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Anchor {
     modality: usize,
-    mixture: MixturePrior,
+    mixture: Mixture,
+}
+
+/// Where the clusters are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Mixture {
+    /// Among the values as they are.
+    Values(MixturePrior),
+    /// Among principal components, each scaled to variance one.
+    Components { components: PrincipalComponents, mixture: FullMixture },
 }
 
 impl Anchor {
-    /// Fits the mixture to modality `m` of `rows`, which must all have it; returns the log-likelihood per sample too.
+    /// Fits the mixture to modality `m` of `rows`, which must all have it, or to so many of its principal components; returns the log-likelihood per
+    /// sample too.
     pub(crate) fn fit(
         model: &Model,
         dataset: &Dataset,
         m: usize,
         rows: &[usize],
+        n_components: Option<usize>,
         options: &GmmOptions,
         rng: &mut impl Rng,
     ) -> Result<(Self, f64)> {
@@ -42,24 +57,55 @@ impl Anchor {
             batches.gather(rows, &mut batch)?;
             values.zip_mut_with(&batch.values(m), |out, &x| *out = f64::from(x));
         }
-        let fit = fit_gmm(values.view(), options, rng)?;
-        Ok((Self { modality: m, mixture: fit.prior }, fit.log_likelihood))
+        let Some(n_components) = n_components else {
+            let fit = fit_gmm(values.view(), options, rng)?;
+            return Ok((Self { modality: m, mixture: Mixture::Values(fit.prior) }, fit.log_likelihood));
+        };
+        let failed = |source| Error::Expert { modality: model.modalities[m].name.clone(), source };
+        let components = PrincipalComponents::fit(values.view(), n_components).map_err(failed)?;
+        let coordinates = coordinates(&components, values.view()).map_err(failed)?;
+        let options = GmmOptions { variance_floor: COMPONENT_FLOOR, ..options.clone() };
+        let (mixture, likelihood) = fit_full_gmm(coordinates.view(), &options, rng)?;
+        Ok((Self { modality: m, mixture: Mixture::Components { components, mixture } }, likelihood))
     }
 
-    /// The mixture, in normalised units.
-    pub(crate) fn mixture(&self) -> &MixturePrior {
-        &self.mixture
+    /// Weights of the clusters (N).
+    pub(crate) fn weights(&self) -> Array1<f64> {
+        match &self.mixture {
+            Mixture::Values(mixture) => mixture.weights().to_owned(),
+            Mixture::Components { mixture, .. } => mixture.weights().clone(),
+        }
+    }
+
+    /// Means of the clusters, one row for each, in the space in which they were found.
+    pub(crate) fn mean(&self) -> Array2<f64> {
+        match &self.mixture {
+            Mixture::Values(mixture) => mixture.mean().to_owned(),
+            Mixture::Components { mixture, .. } => mixture.mean().clone(),
+        }
     }
 
     /// Adds `-2 log g_c` to `out` (B,N) for the samples that have the modality.
     pub(crate) fn add_to(&self, batch: &Batch, mut out: ArrayViewMut2<'_, f64>) -> Result<()> {
         let values = batch.values(self.modality).mapv(f64::from);
         let mut responsibilities = Array2::zeros(out.dim());
-        self.mixture.responsibilities(values.view(), responsibilities.view_mut())?;
+        match &self.mixture {
+            Mixture::Values(mixture) => mixture.responsibilities(values.view(), responsibilities.view_mut())?,
+            Mixture::Components { components, mixture } => {
+                let failed = |source| Error::Expert { modality: format!("number {}", self.modality), source };
+                let coordinates = coordinates(components, values.view()).map_err(failed)?;
+                mixture.expectation(coordinates.view(), responsibilities.view_mut())?;
+            }
+        }
         let weight = batch.weight();
         for (b, mut out) in out.outer_iter_mut().enumerate().filter(|(b, _)| weight[[self.modality, *b]] != 0.0) {
             out.zip_mut_with(&responsibilities.slice(s![b, ..]), |out, &g| *out -= 2.0 * g.max(SMALLEST).ln());
         }
         Ok::<_, Error>(())
     }
+}
+
+/// Coordinates (B,k) along principal components, in units of the standard deviations along them.
+fn coordinates(components: &PrincipalComponents, values: ArrayView2<'_, f64>) -> pima_experts::Result<Array2<f64>> {
+    Ok(components.scores(values)? / &components.variances().mapv(f64::sqrt))
 }

@@ -39,13 +39,14 @@ pub(crate) fn start_in_data_space(
         );
         (weights, curves, remark, None)
     } else {
-        let (anchor, likelihood) = Anchor::fit(model, dataset, m, &rows, &gmm_options(model, config), &mut rng)?;
-        let mixture = anchor.mixture();
+        let (options, components) = (gmm_options(model, config), config.start.components);
+        let (anchor, likelihood) = Anchor::fit(model, dataset, m, &rows, components, &options, &mut rng)?;
+        let where_found = components.map_or(String::new(), |k| format!("{k} principal components of "));
         let remark = format!(
-            "Gaussian mixture on {:?}, {restarts} restarts, log-likelihood per sample {likelihood:.3}",
+            "Gaussian mixture on {where_found}{:?}, {restarts} restarts, log-likelihood per sample {likelihood:.3}",
             data.name()
         );
-        (mixture.weights().to_owned(), mixture.mean().to_owned(), remark, Some(anchor))
+        (anchor.weights(), anchor.mean(), remark, Some(anchor))
     };
     let centres = place_centres(model.prior.n_clusters(), model.prior.n_latent(), config.start.spacing, &mut rng);
     let centres = neighbours_together(centres, curves.view());

@@ -224,6 +224,29 @@ fn without_an_expert_clusters_are_found_after_a_warm_up_or_in_data_space() {
     }
 }
 
+/// Clusters found among principal components, and a resumed run that takes the mixture from its checkpoint.
+#[test]
+fn clusters_are_found_among_principal_components_and_survive_a_stop() {
+    let expert = "expert = { kind = \"linear\", basis = { kind = \"slope\" } }";
+    let start = "epochs = 8\nstart = { modality = \"spot\", components = 3, hold_epochs = 6 }";
+    let network = "decoder = { type = \"mlp\", hidden = [8] }";
+    let config = config(&[(expert, network), ("epochs = 3", start)]);
+    let data = toy(240, false);
+    let split = split(&data);
+    let whole = train(&config, &data, &split, &options(4), &mut ()).unwrap();
+    let test = evaluate(&whole.model, &data, &split.test, ClusterPosterior::Exact, 4).unwrap();
+    assert!(test.scores.unwrap().accuracy.accuracy > 0.95);
+
+    let folder = tempfile::tempdir().unwrap();
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let kept = TrainOptions { checkpoints: Some(folder.path().to_owned()), ..options(4) };
+    let stopped = train(&config, &data, &split, &TrainOptions { stop: Some(stop), ..kept.clone() }, &mut ());
+    assert!(matches!(stopped, Err(Error::Stopped { .. })));
+    let resumed = train(&config, &data, &split, &TrainOptions { resume: true, ..kept }, &mut ()).unwrap();
+    assert_eq!(resumed.model.parameters.snapshot().unwrap(), whole.model.parameters.snapshot().unwrap());
+    assert_eq!(resumed.model.prior(), whole.model.prior());
+}
+
 #[test]
 fn both_recipes_repeat_themselves_and_seeds_differ() {
     let data = toy(90, true);
