@@ -37,6 +37,8 @@ mod skipping;
 mod spectra;
 /// Training, validation and test rows.
 mod split;
+/// What generated samples were made with.
+mod truth;
 
 pub use batch::{Batch, Batches};
 pub use dataset::Dataset;
@@ -60,3 +62,4 @@ pub use rng::shuffle;
 pub use skipping::{SkippedRow, read_npz_skipping};
 pub use spectra::{SpectraFiles, load_spectra};
 pub use split::{Split, SplitFractions};
+pub use truth::Truth;
