@@ -28,13 +28,13 @@ mod train;
 pub use checkpoint::load_model;
 pub use config::{
     DataConfig, DataSource, DecoderVariance, EmConfig, EmWhen, ExperimentConfig, ExpertConfig, ExpertUpdate,
-    ModalityConfig, ModelConfig, Recipe, Schedule, SourceConfig, StartConfig, TrainingConfig, WeightUpdate,
+    ModalityConfig, ModelConfig, Recipe, Schedule, SeesLatent, SourceConfig, StartConfig, TrainingConfig, WeightUpdate,
 };
 pub use data::{DataLocations, known_states, load_data};
 pub use error::{Error, Result};
 pub use evaluate::{AloneEvaluation, Evaluation, Scores, cross_modal_errors, evaluate};
-pub use infer::{Engine, InferOptions, Inference, Prediction};
+pub use infer::{Engine, InferOptions, Inference, InferredParameters, Prediction};
 pub use model::Model;
 pub use observe::{EpochRecord, Event, LossRecord, Observe, Phase};
-pub use report::IdentifiedExpert;
+pub use report::{IdentifiedExpert, SampleParameters, class_mean_errors, truth_correlations};
 pub use train::{TrainOptions, TrainOutcome, train};

@@ -1,24 +1,62 @@
 //! An expert as a decoder: physical parameters per cluster, residuals in the normalised units of the loss.
 
+// Parameters that depend on the latent point.
+mod latent;
+// In which directions the members of a cluster differ, from fits of single curves.
+mod spread;
+
+pub(crate) use latent::{LatentPoints, curves_in};
+
+use latent::LatentState;
+
 use crate::{Error, Result};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis};
-use pima_core::{CurveSums, Expert, ExpertError, ExpertFit};
+use pima_core::{CurveSums, Expert, ExpertError, ExpertFit, LatentExpert};
 use pima_data::Normalisation;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
-/// An expert with one parameter vector for each cluster.
+/// An expert with one parameter vector for each cluster, or, once it sees the latent point, one for each cluster and latent point.
 #[derive(Debug)]
 pub(crate) struct ExpertDecoder {
-    pub(crate) expert: Box<dyn Expert>,
-    /// (N,P), physical units.
+    pub(crate) expert: Arc<dyn Expert>,
+    /// (N,P), physical units; of an expert that sees the latent point those at the clusters' centres.
     theta: Array2<f64>,
-    /// (N,d), normalised units, in f32 because the data is.
+    /// Curves of `theta` (N,d), normalised units, in f32 because the data is.
     normalised: Array2<f32>,
+    /// Parameters affine in the latent point (2023, eq. 11); `None` while they depend on the cluster alone.
+    latent: Option<LatentExpert>,
+}
+
+/// All of an expert that is trained, as a checkpoint holds it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ExpertState {
+    /// (N,P)
+    theta: Array2<f64>,
+    #[serde(default)]
+    latent: Option<LatentState>,
+}
+
+/// One modality of a batch as its expert is compared with it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Measured<'a> {
+    /// Latent points, (B,l).
+    pub(crate) z: ArrayView2<'a, f64>,
+    /// Curves (B,d), normalised units.
+    pub(crate) x: ArrayView2<'a, f32>,
+    /// Which samples have one (B), zero or not.
+    pub(crate) present: ArrayView1<'a, f64>,
+    /// lambda_m.
+    pub(crate) weight: f64,
+    /// Variance of the decoded Gaussian, normalised units.
+    pub(crate) variance: f64,
+    pub(crate) normalisation: &'a Normalisation,
 }
 
 impl ExpertDecoder {
     pub(crate) fn new(expert: Box<dyn Expert>, theta: Array2<f64>, normalisation: &Normalisation) -> Self {
         let normalised = Array2::zeros((theta.nrows(), expert.n_outputs()));
-        let mut decoder = Self { expert, theta, normalised };
+        let mut decoder = Self { expert: Arc::from(expert), theta, normalised, latent: None };
         decoder.refresh(normalisation);
         decoder
     }
@@ -27,7 +65,13 @@ impl ExpertDecoder {
         self.theta.view()
     }
 
+    /// Parameters that depend on the cluster alone.
     pub(crate) fn set_theta(&mut self, theta: Array2<f64>, normalisation: &Normalisation) {
+        self.latent = None;
+        self.put_theta(theta, normalisation);
+    }
+
+    fn put_theta(&mut self, theta: Array2<f64>, normalisation: &Normalisation) {
         if theta.dim() != self.theta.dim() {
             self.normalised = Array2::zeros((theta.nrows(), self.expert.n_outputs()));
         }
@@ -50,15 +94,30 @@ impl ExpertDecoder {
         self.normalised.zip_mut_with(&physical, |n, &p| *n = p as f32);
     }
 
-    /// Adds `weight * sum_j [log v + (x_j - E_cj)^2 / v]` to `out` (B,N) for the rows whose `present` is not 0; `x` (B,d) is normalised.
-    pub(crate) fn add_reconstruction(
-        &self,
-        x: ArrayView2<'_, f32>,
-        present: ArrayView1<'_, f64>,
-        weight: f64,
-        variance: f64,
-        mut out: ArrayViewMut2<'_, f64>,
-    ) {
+    pub(crate) fn state(&self) -> ExpertState {
+        ExpertState { theta: self.theta.clone(), latent: self.latent.as_ref().map(LatentState::of) }
+    }
+
+    /// Whether a state is of an expert like this one, with `n_latent` latent dimensions.
+    pub(crate) fn fits_state(&self, state: &ExpertState, n_latent: usize) -> bool {
+        state.theta.dim() == self.theta.dim()
+            && state.latent.as_ref().is_none_or(|latent| latent.has_sizes(self.theta.dim(), n_latent))
+    }
+
+    pub(crate) fn restore(&mut self, state: ExpertState, normalisation: &Normalisation) -> Result<()> {
+        self.set_theta(state.theta, normalisation);
+        if let Some(latent) = state.latent {
+            self.set_latent(latent.restore(Arc::clone(&self.expert), self.theta.view())?, normalisation);
+        }
+        Ok(())
+    }
+
+    /// Adds `weight * sum_j [log v + (x_j - E_cj)^2 / v]` to `out` (B,N) for the samples that are present.
+    pub(crate) fn add_reconstruction(&self, measured: &Measured<'_>, mut out: ArrayViewMut2<'_, f64>) -> Result<()> {
+        if let Some(latent) = &self.latent {
+            return latent::add_reconstruction(latent, measured, out);
+        }
+        let Measured { x, present, weight, variance, .. } = *measured;
         let constant = x.ncols() as f64 * variance.ln();
         for ((row, &p), mut out) in x.outer_iter().zip(present).zip(out.outer_iter_mut()) {
             if p == 0.0 {
@@ -68,6 +127,20 @@ impl ExpertDecoder {
                 let square: f64 = row.iter().zip(curve).map(|(&a, &b)| f64::from(a - b) * f64::from(a - b)).sum();
                 *out += weight * (constant + square / variance);
             }
+        }
+        Ok(())
+    }
+
+    /// Curves at `z` (B,l) averaged over the clusters with weights `responsibilities` (B,N); (B,d), normalised.
+    pub(crate) fn decode(
+        &self,
+        z: ArrayView2<'_, f64>,
+        responsibilities: ArrayView2<'_, f64>,
+        normalisation: &Normalisation,
+    ) -> Result<Array2<f64>> {
+        match &self.latent {
+            Some(latent) => latent::decode(latent, z, responsibilities, normalisation),
+            None => Ok(responsibilities.dot(&self.normalised.mapv(f64::from))),
         }
     }
 
@@ -114,14 +187,32 @@ impl ExpertDecoder {
             .collect()
     }
 
-    /// Gradient (N,P) of `sum_b sum_c g_bc R_bc` with respect to the physical parameters; `residual` (N,d) is `sum_b g_bc (x_bj - E_cj)`, normalised.
-    pub(crate) fn gradient(
-        &self,
-        residual: ArrayView2<'_, f64>,
-        weight: f64,
-        variance: f64,
-        normalisation: &Normalisation,
-    ) -> Array2<f64> {
+    /// What gradients move: the physical parameters (N,P), or the coefficients (N,K) of an expert that sees the latent point.
+    pub(crate) fn trained(&self) -> Array2<f64> {
+        self.latent.as_ref().map_or_else(|| self.theta.clone(), |latent| latent.coefficients().to_owned())
+    }
+
+    pub(crate) fn set_trained(&mut self, values: Array2<f64>, normalisation: &Normalisation) -> Result<()> {
+        if let Some(latent) = &mut self.latent {
+            latent.set_coefficients(values.view())?;
+            let theta = latent.parameters_at_origin();
+            self.put_theta(theta, normalisation);
+        } else {
+            self.put_theta(values, normalisation);
+        }
+        Ok(())
+    }
+
+    /// Gradient of `sum_b sum_c g_bc R_bc` by what is [`trained`](Self::trained); `g` (B,N) is the loss's derivative by R.
+    pub(crate) fn gradient(&self, measured: &Measured<'_>, g: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        if let Some(latent) = &self.latent {
+            let mut gradient = Array2::zeros(latent.coefficients().dim());
+            let mut z_adjoint = Array2::zeros(measured.z.dim());
+            latent::pull_back(latent, measured, g, z_adjoint.view_mut(), Some(gradient.view_mut()))?;
+            return Ok(gradient);
+        }
+        let Measured { weight, variance, normalisation, .. } = *measured;
+        let residual = self.residual(measured, g);
         let mut gradient = Array2::zeros(self.theta.dim());
         let mut jacobian = Array2::zeros((self.expert.n_outputs(), self.expert.n_parameters()));
         for ((theta, residual), mut out) in
@@ -132,18 +223,13 @@ impl ExpertDecoder {
                 out.scaled_add(-2.0 * weight * r / (variance * normalisation.scale(j)), &jacobian.row(j));
             }
         }
-        gradient
+        Ok(gradient)
     }
 
-    /// `sum_b g_bc (x_bj - E_cj)` (N,d), normalised, over the rows whose `present` is not 0.
-    pub(crate) fn residual(
-        &self,
-        x: ArrayView2<'_, f32>,
-        present: ArrayView1<'_, f64>,
-        responsibilities: ArrayView2<'_, f64>,
-    ) -> Array2<f64> {
+    /// `sum_b g_bc (x_bj - E_cj)` (N,d), normalised, over the samples that are present.
+    fn residual(&self, measured: &Measured<'_>, g: ArrayView2<'_, f64>) -> Array2<f64> {
         let mut out = Array2::zeros(self.normalised.dim());
-        for ((row, &p), g) in x.outer_iter().zip(present).zip(responsibilities.outer_iter()) {
+        for ((row, &p), g) in measured.x.outer_iter().zip(measured.present).zip(g.outer_iter()) {
             if p == 0.0 {
                 continue;
             }

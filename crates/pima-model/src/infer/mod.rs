@@ -2,7 +2,11 @@
 //! modalities, with uncertainty.
 
 mod components;
+mod identified;
 
+pub use identified::InferredParameters;
+
+use crate::expert::curves_in;
 use crate::model::{Head, Model};
 use crate::randomness::{Purpose, generator};
 use crate::train::standard_normal;
@@ -94,6 +98,8 @@ pub struct Prediction {
     pub intervals: Vec<(Array2<f64>, Array2<f64>)>,
     /// Draws, (B,S,d); absent when none were asked for.
     pub draws: Option<Array3<f64>>,
+    /// Where the modality has an expert: what it says about each sample.
+    pub parameters: Option<InferredParameters>,
 }
 
 impl Model {
@@ -236,12 +242,24 @@ impl Model {
         let modality = &self.modalities[m];
         let mut components = Components::new(modality.noise());
         match &modality.head {
-            // An expert's curve is its cluster's: the draws of z matter through p(c) alone.
-            Head::Expert(expert) => {
-                for (curve, weight) in expert.normalised().outer_iter().zip(seen.responsibilities.columns()) {
-                    components.add_shared(weight.to_owned(), curve.mapv(f64::from));
+            Head::Expert(expert) => match expert.latent() {
+                // Every draw has its own curve.
+                Some(latent) => {
+                    let share = 1.0 / seen.draws.len() as f64;
+                    for (z, of_z) in &seen.draws {
+                        for (c, weight) in of_z.columns().into_iter().enumerate() {
+                            let curves = curves_in(latent, z.view(), c, &self.normalisations[m])?;
+                            components.add(weight.mapv(|w| w * share), curves);
+                        }
+                    }
                 }
-            }
+                // The curve is its cluster's: the draws of z matter through p(c) alone.
+                None => {
+                    for (curve, weight) in expert.normalised().outer_iter().zip(seen.responsibilities.columns()) {
+                        components.add_shared(weight.to_owned(), curve.mapv(f64::from));
+                    }
+                }
+            },
             Head::Networks(decoders) => no_grad(|| {
                 let share = 1.0 / seen.draws.len() as f64;
                 for (z, of_z) in &seen.draws {
@@ -272,7 +290,11 @@ impl Model {
         for mut of_sample in draws.iter_mut().flat_map(|draws| draws.outer_iter_mut()) {
             normalisation.invert(of_sample.view_mut());
         }
-        Ok(Prediction { mean, variance, intervals, draws })
+        let parameters = match &modality.head {
+            Head::Expert(expert) => Some(identified::parameters(expert, seen)),
+            Head::Networks(_) => None,
+        };
+        Ok(Prediction { mean, variance, intervals, draws, parameters })
     }
 }
 
