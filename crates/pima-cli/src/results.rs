@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use ndarray::Array1;
+use ndarray::{Array1, Array2};
 use pima_cli::{
     ExpertCluster, ExpertSummary, ModalityAxes, ModalityPredictions, Predictions, SplitSummary, Splits, Summary,
 };
 use pima_data::{Dataset, ModalityData};
-use pima_model::{Evaluation, ExperimentConfig, IdentifiedExpert, Model, known_states};
+use pima_model::{
+    Evaluation, ExperimentConfig, IdentifiedExpert, Model, class_mean_errors, cross_modal_errors, known_states,
+    truth_correlations,
+};
 
 use crate::table::{Table, significant, with_error};
 
@@ -32,8 +35,44 @@ pub(crate) fn split_summary(evaluation: &Evaluation) -> SplitSummary {
         assignment: scores.map(|scores| scores.accuracy.assignment.clone()),
         rmse: evaluation.rmse.clone(),
         rmse_normalised: evaluation.rmse_normalised.clone(),
-        rmse_from: BTreeMap::new(),
+        ..SplitSummary::default()
     }
+}
+
+/// Adds to the summary of a split what needs the training samples or the truth beside its own evaluation.
+pub(crate) fn compare(
+    summary: &mut SplitSummary,
+    model: &Model,
+    dataset: &Dataset,
+    (known, rows): (&[usize], &[usize]),
+    evaluation: &Evaluation,
+) -> Result<()> {
+    summary.rmse_from = cross_modal_errors(model, dataset, rows)?;
+    summary.rmse_class_mean = class_mean_errors(model, dataset, known, rows)?;
+    for (given, errors) in &summary.rmse_from {
+        let gains = errors.iter().filter_map(|(predicted, error)| {
+            let class_mean = summary.rmse_class_mean.get(predicted)?;
+            (*error > 0.0).then(|| (predicted.clone(), class_mean / error))
+        });
+        summary.gain_from.insert(given.clone(), gains.collect());
+    }
+    summary.gain_from.retain(|_, gains: &mut BTreeMap<_, _>| !gains.is_empty());
+    for (m, name) in model.modality_names().enumerate() {
+        let correlations = |z: &Array2<f64>| -> Result<BTreeMap<String, f64>> {
+            let parameters = model.sample_parameters(m, z.view())?;
+            Ok(parameters.map_or_else(BTreeMap::new, |parameters| truth_correlations(&parameters, dataset, rows)))
+        };
+        let of_all = correlations(&evaluation.latent_mean)?;
+        if of_all.is_empty() {
+            continue;
+        }
+        summary.parameter_correlation.insert(name.to_owned(), of_all);
+        for (given, alone) in &evaluation.alone {
+            let from = summary.parameter_correlation_from.entry(given.clone()).or_default();
+            from.insert(name.to_owned(), correlations(&alone.latent_mean)?);
+        }
+    }
+    Ok(())
 }
 
 /// The experts' parameters, with the label that each cluster was matched to.
@@ -99,12 +138,23 @@ pub(crate) fn predictions(
     let mut modalities = BTreeMap::new();
     for (m, (name, mean)) in model.modality_names().zip(means).enumerate() {
         let alone = evaluation.alone.get(name);
+        let values = |z: &Array2<f64>| -> Result<Option<Array2<f64>>> {
+            Ok(model.sample_parameters(m, z.view())?.map(|parameters| parameters.values))
+        };
+        let mut parameters_from = BTreeMap::new();
+        for (given, alone) in &evaluation.alone {
+            parameters_from.extend(values(&alone.latent_mean)?.map(|values| (given.clone(), values)));
+        }
+        let parameters = values(&evaluation.latent_mean)?;
         let of_modality = ModalityPredictions {
             latent_mean: alone.map(|alone| alone.latent_mean.clone()),
             cluster: alone.map(|alone| integers(&alone.clusters)),
             decoded: Some(model.decoded_centres(m)?),
             mean: Some(mean),
             solution: model.solutions(m),
+            true_parameters: parameters.as_ref().and_then(|_| true_parameters(model, m, dataset, rows)),
+            parameters,
+            parameters_from,
             known: match dataset.labels() {
                 Some(labels) => known_states(config, m, labels.n_labels())?,
                 None => None,
@@ -126,6 +176,19 @@ pub(crate) fn predictions(
         prior_mean: prior.mean().to_owned(),
         prior_var: prior.var().to_owned(),
         modalities,
+    })
+}
+
+/// The truth (D,Q) about what the expert of modality `m` identifies, NaN where it is not known; `None` where nothing is.
+fn true_parameters(model: &Model, m: usize, dataset: &Dataset, rows: &[usize]) -> Option<Array2<f64>> {
+    let truth = dataset.truth()?;
+    let names = model.sample_parameters(m, Array2::zeros((0, model.prior().n_latent())).view()).ok()??.names;
+    let column = |q: usize| truth.names().iter().position(|name| *name == names[q]);
+    let known: Vec<Option<usize>> = (0..names.len()).map(column).collect();
+    known.iter().any(Option::is_some).then(|| {
+        Array2::from_shape_fn((rows.len(), names.len()), |(d, q)| {
+            known[q].map_or(f64::NAN, |k| truth.values()[[rows[d], k]])
+        })
     })
 }
 

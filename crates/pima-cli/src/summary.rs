@@ -136,6 +136,20 @@ pub struct SplitSummary {
     /// Of the test split: errors of every modality predicted from another one alone, `rmse_from.<given>.<predicted>`, normalised units.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rmse_from: BTreeMap<String, BTreeMap<String, f64>>,
+    /// Of the test split, where there are labels: errors of the mean of the training samples of the right label, normalised units.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rmse_class_mean: BTreeMap<String, f64>,
+    /// How many times smaller than `rmse_class_mean` the error of a prediction from another modality is, `gain_from.<given>.<predicted>`: above 1, more is
+    /// seen than the class.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub gain_from: BTreeMap<String, BTreeMap<String, f64>>,
+    /// Of the test split, where the data carry the truth: its correlation with what an expert identified for single samples, within the classes,
+    /// `parameter_correlation.<modality of the expert>.<parameter>`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameter_correlation: BTreeMap<String, BTreeMap<String, f64>>,
+    /// The same from one modality alone, `parameter_correlation_from.<given>.<modality of the expert>.<parameter>`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameter_correlation_from: BTreeMap<String, BTreeMap<String, BTreeMap<String, f64>>>,
 }
 
 /// Parameters an expert decoder identified.

@@ -11,9 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use pima_cli::{Existing, MetricsRecord, NewRun, RunDirectory, RunRecord, Splits, Summary, draw_all};
 use pima_data::{Dataset, Split};
-use pima_model::{
-    Error, Evaluation, ExperimentConfig, TrainOptions, TrainOutcome, cross_modal_errors, evaluate, train,
-};
+use pima_model::{Error, Evaluation, ExperimentConfig, TrainOptions, TrainOutcome, evaluate, train};
 use pima_nets::{describe_device, set_threads};
 
 use super::{began, typed};
@@ -280,8 +278,8 @@ fn conclude(
         },
         ..Summary::default()
     };
-    if let Some(test) = &mut summary.splits.test {
-        test.rmse_from = cross_modal_errors(model, dataset, &split.test)?;
+    if let (Some(summary), Some(test)) = (&mut summary.splits.test, &test) {
+        results::compare(summary, model, dataset, (&split.train, &split.test), test)?;
     }
     results::describe(&mut summary, model, dataset);
     run.write_summary(&summary)?;

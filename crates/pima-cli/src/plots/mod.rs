@@ -23,6 +23,8 @@ mod latent;
 mod loss;
 // Colours of classes.
 mod palette;
+// Identified parameters of single samples against the truth.
+mod parameters;
 // A latent space of many dimensions seen from few.
 mod projection;
 // PNG and SVG.
@@ -138,6 +140,11 @@ fn scenes(run: &RunDirectory) -> Vec<(&'static str, Result<Scene>)> {
     {
         let matching = fitting(matching, predictions);
         scenes.push(("solutions", solutions::scene(&caption, predictions, known, matching)));
+    }
+    if let Ok(predictions) = &predictions
+        && parameters::any(predictions)
+    {
+        scenes.push(("parameters", parameters::scene(&caption, predictions, known)));
     }
     scenes
 }
