@@ -62,6 +62,9 @@ pub struct Summary {
     /// Identified parameters of the experts, by modality; empty without experts.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub experts: BTreeMap<String, ExpertSummary>,
+    /// By modality of the expert, where the data carry the truth: the largest deviation of a cluster's parameter from it, in standard errors.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameter_error: BTreeMap<String, f64>,
     /// Number of clusters, N.
     #[serde(default)]
     pub n_clusters: usize,
@@ -183,6 +186,9 @@ pub struct ExpertCluster {
     /// none.
     #[serde(default, deserialize_with = "numbers::list")]
     pub bounds: Vec<f64>,
+    /// Where the data carry it, the mean truth (P) of the samples of the cluster's label; NaN for a parameter that is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "numbers::list")]
+    pub truth: Vec<f64>,
     /// Label assigned to the cluster, when the data has labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<usize>,

@@ -36,5 +36,5 @@ pub use evaluate::{AloneEvaluation, Evaluation, Scores, cross_modal_errors, eval
 pub use infer::{Engine, InferOptions, Inference, InferredParameters, Prediction};
 pub use model::Model;
 pub use observe::{EpochRecord, Event, LossRecord, Observe, Phase};
-pub use report::{IdentifiedExpert, SampleParameters, class_mean_errors, truth_correlations};
+pub use report::{IdentifiedExpert, SampleParameters, class_mean_errors, true_class_means, truth_correlations};
 pub use train::{TrainOptions, TrainOutcome, train};

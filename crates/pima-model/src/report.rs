@@ -5,7 +5,7 @@ mod agreement;
 // Physical parameters of single samples.
 mod samples;
 
-pub use agreement::{class_mean_errors, truth_correlations};
+pub use agreement::{class_mean_errors, true_class_means, truth_correlations};
 pub use samples::SampleParameters;
 
 use crate::Result;

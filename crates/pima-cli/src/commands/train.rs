@@ -270,7 +270,7 @@ fn conclude(
         epochs: outcome.epochs,
         best_epoch: Some(outcome.best_epoch),
         status: FINISHED.to_owned(),
-        experts: results::expert_summaries(&experts, model, assignment),
+        experts: results::expert_summaries(&experts, model, dataset, assignment),
         splits: Splits {
             train: Some(results::split_summary(&train)),
             validation: validation.as_ref().map(results::split_summary),
@@ -281,6 +281,7 @@ fn conclude(
     if let (Some(summary), Some(test)) = (&mut summary.splits.test, &test) {
         results::compare(summary, model, dataset, (&split.train, &split.test), test)?;
     }
+    summary.parameter_error = results::parameter_errors(&summary.experts);
     results::describe(&mut summary, model, dataset);
     run.write_summary(&summary)?;
     // The figures are drawn from the files just written, and a run without them is still a finished run.

@@ -49,6 +49,8 @@ pub struct ModalityPredictions {
     /// Responsibility-weighted means of the test data in the modality's own units, (N,d); NaN for a cluster without
     /// data.
     pub mean: Option<Array2<f64>>,
+    /// Of a curve: some test samples of each cluster in the modality's own units, (N,S,d); NaN where a cluster has fewer.
+    pub members: Option<Array3<f64>>,
     /// Where the expert is a differential equation: its solutions for the identified parameters, (N,S,T).
     pub solution: Option<Array3<f64>>,
     /// Where the modality was manufactured from a differential equation: its noise-free solution for each label, (K,S,T).
@@ -123,6 +125,9 @@ impl Predictions {
                         npz.add_array(format!("{kind}_{name}"), &single(array))?;
                     }
                 }
+                if let Some(array) = &modality.members {
+                    npz.add_array(format!("members_{name}"), &array.mapv(|x| x as f32))?;
+                }
                 for (given, array) in &modality.parameters_from {
                     npz.add_array(format!("parameters_{name}{FROM}{given}"), &single(array))?;
                 }
@@ -161,6 +166,8 @@ impl Predictions {
                     predictions.modality(modality).decoded = Some(npz.floats(&name)?);
                 } else if let Some(modality) = name.strip_prefix("mean_") {
                     predictions.modality(modality).mean = Some(npz.floats(&name)?);
+                } else if let Some(modality) = name.strip_prefix("members_") {
+                    predictions.modality(modality).members = Some(npz.floats(&name)?);
                 } else if let Some(modality) = name.strip_prefix("parameters_") {
                     match modality.rsplit_once(FROM) {
                         Some((modality, given)) => {
@@ -222,6 +229,11 @@ impl Predictions {
                 if let Some(known) = &modality.known {
                     shape(&format!("known_{name}"), known.shape(), &[known.dim().0, states, times])?;
                 }
+            }
+            if let Some(array) = &modality.members {
+                let (_, members, size) = array.dim();
+                let size = modality.decoded.as_ref().map_or(size, Array2::ncols);
+                shape(&format!("members_{name}"), array.shape(), &[n, members, size])?;
             }
             if let Some(array) = &modality.decoded {
                 shape(&format!("decoded_{name}"), array.shape(), &[n, array.ncols()])?;

@@ -56,6 +56,18 @@ fn correlation(dataset: &Dataset, pairs: impl Iterator<Item = (usize, f64, f64)>
     Some(if aa <= 1e-20 * size { 0.0 } else { ab / (aa * bb).sqrt() })
 }
 
+/// The mean truth of a class about each of the quantities `names` (Q), over all of a dataset; rows of one group count once. NaN for a quantity that is not
+/// known. `None` where the data carry no truth, or no sample has the label.
+pub fn true_class_means(names: &[String], dataset: &Dataset, label: usize) -> Option<Vec<f64>> {
+    let (truth, labels) = (dataset.truth()?, dataset.labels()?);
+    let of_label = labels.values().iter().enumerate().filter(|(_, own)| **own == label);
+    let one_each: BTreeMap<usize, usize> =
+        of_label.map(|(row, _)| (dataset.groups().map_or(row, |groups| groups[row]), row)).collect();
+    let mean = |k: usize| one_each.values().map(|&row| truth.values()[[row, k]]).sum::<f64>() / one_each.len() as f64;
+    let column = |name: &String| truth.names().iter().position(|own| own == name);
+    (!one_each.is_empty()).then(|| names.iter().map(|name| column(name).map_or(f64::NAN, mean)).collect())
+}
+
 /// Root mean square errors, normalised units, by modality, over `rows` of a dataset, of the mean of their class's samples among `known`: how well one
 /// predicts who is told the label and nothing else. Empty without labels.
 ///

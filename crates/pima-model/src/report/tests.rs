@@ -185,6 +185,10 @@ fn telling_classes_apart_is_no_agreement_and_views_of_a_specimen_are_averaged() 
     assert!((of([2.0, 2.0, 1.0, 1.0, 12.0, 12.0, 11.0, 11.0]) + 1.0).abs() < 1e-12);
     // Deviations of (-1/2, 1/2) in truth against (-1/2, 1/2) and (1/2, -1/2): they cancel.
     assert!(of([1.0, 1.0, 2.0, 2.0, 12.0, 12.0, 11.0, 11.0]).abs() < 1e-12);
+    let names = ["slope".to_owned(), "colour".to_owned()];
+    let means = true_class_means(&names, &data, 1).unwrap();
+    assert!(means[0] == 11.5 && means[1].is_nan());
+    assert!(true_class_means(&names, &data, 2).is_none() && true_class_means(&names, &lines(), 0).is_none());
     assert!(truth_correlations(&identified([0.0; 8]), &lines(), &[0, 1, 2, 3, 4]).is_empty(), "no truth is known");
 }
 

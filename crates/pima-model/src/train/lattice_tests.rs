@@ -16,8 +16,9 @@ split = { train = 0.6, validation = 0.2, test = 0.2 }
 latent = 2
 clusters = 2
 [training]
-epochs = 4
+epochs = 40
 batch_size = 16
+start = { hold_epochs = 20 }
 [[modality]]
 name = "image"
 source = { kind = "images" }
@@ -61,8 +62,8 @@ fn strain_hardening_tells_gyroids_from_octets_and_finds_their_moduli() {
 /// Learned variances: at variance 1 a curve says less than its noise allows, and nothing hurries samples along their direction.
 fn seeing() -> String {
     CONFIG
-        .replace("epochs = 4", "epochs = 60\nmodality_keep = 0.7")
-        .replace("normalise =", "variance = { learned = { from_epoch = 2 } }\nexpert_sees_latent = { from_epoch = 3, hold_epochs = 10 }\nnormalise =")
+        .replace("epochs = 40", "epochs = 100\nmodality_keep = 0.7")
+        .replace("normalise =", "variance = { learned = { from_epoch = 2 } }\nexpert_sees_latent = { from_epoch = 20, hold_epochs = 20 }\nnormalise =")
 }
 
 #[test]
