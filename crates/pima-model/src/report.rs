@@ -41,6 +41,9 @@ pub struct IdentifiedExpert {
     pub bounds: Array2<f64>,
 }
 
+/// Of each cluster's parameters, (P,P); `None` where there is none.
+type Covariances = Vec<Option<Array2<f64>>>;
+
 impl Model {
     /// The experts' parameters with their standard errors, from samples `rows` (D) of a dataset and the clusters they are thought to be in,
     /// `responsibilities` (D,N), as [`Evaluation`](crate::Evaluation) has them. Take the training rows: they are what identified the parameters.
@@ -50,7 +53,8 @@ impl Model {
     /// `A (sum_d g_dc^2 s_d s_d^T) A n / (n - 1)`, `n = (sum_d g_dc)^2 / sum_d g_dc^2` the effective number of samples. The coordinates of one curve may
     /// thus err together, as they do where specimens differ, and by different amounts. For a slope it is the standard error of the mean of the samples'
     /// slopes. Rows of one group ([`Dataset::groups`]) are one sample: quadrants of one photograph share a curve and say nothing new. Derived quantities
-    /// carry the covariance along.
+    /// carry the covariance along. For an expert that sees the latent point they are the errors of a fit to the cluster's mean curve, which is what the
+    /// parameters at its centre amount to.
     ///
     /// # Errors
     /// When the dataset does not have the model's modalities, `responsibilities` is not (D,N), or a fit fails for another reason than too little data.
@@ -150,7 +154,7 @@ impl Model {
         batches: &Batches<'_>,
         rows: &[usize],
         responsibilities: ArrayView2<'_, f64>,
-    ) -> Result<(Vec<Option<Array2<f64>>>, Array2<f64>)> {
+    ) -> Result<(Covariances, Array2<f64>)> {
         let Head::Expert(decoder) = &self.modalities[m].head else {
             return Ok((Vec::new(), Array2::zeros((0, 0))));
         };

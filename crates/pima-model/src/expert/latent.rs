@@ -80,12 +80,12 @@ impl LatentPoints {
 impl ExpertDecoder {
     /// The expert with its parameters affine in the latent point, once it sees that.
     pub(crate) fn latent(&self) -> Option<&LatentExpert> {
-        self.latent.as_ref()
+        self.latent.as_deref()
     }
 
     pub(crate) fn set_latent(&mut self, latent: LatentExpert, normalisation: &Normalisation) {
         self.put_theta(latent.parameters_at_origin(), normalisation);
-        self.latent = Some(latent);
+        self.latent = Some(Box::new(latent));
     }
 
     /// Adds the derivative of `sum_bc g_bc R_bc` by the latent points to `z_adjoint` (B,l); nothing where the expert does not see them. `g` (B,N) is the
@@ -135,7 +135,7 @@ impl ExpertDecoder {
                 &options,
             )?;
         }
-        self.set_latent(latent, normalisation);
+        self.set_latent(*latent, normalisation);
         Ok(())
     }
 }

@@ -25,7 +25,7 @@ pub(crate) struct ExpertDecoder {
     /// Curves of `theta` (N,d), normalised units, in f32 because the data is.
     normalised: Array2<f32>,
     /// Parameters affine in the latent point (2023, eq. 11); `None` while they depend on the cluster alone.
-    latent: Option<LatentExpert>,
+    latent: Option<Box<LatentExpert>>,
 }
 
 /// All of an expert that is trained, as a checkpoint holds it.
@@ -95,7 +95,7 @@ impl ExpertDecoder {
     }
 
     pub(crate) fn state(&self) -> ExpertState {
-        ExpertState { theta: self.theta.clone(), latent: self.latent.as_ref().map(LatentState::of) }
+        ExpertState { theta: self.theta.clone(), latent: self.latent.as_deref().map(LatentState::of) }
     }
 
     /// Whether a state is of an expert like this one, with `n_latent` latent dimensions.
