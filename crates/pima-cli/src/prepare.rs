@@ -28,6 +28,7 @@ pub(crate) fn locations(option: Option<&Path>) -> DataLocations {
         fallback: FALLBACK.into(),
         generated: cache().map(|cache| cache.join("pima/generated")),
         progress: Some(crate::progress::generation),
+        note: Some(crate::progress::data_note),
     }
 }
 

@@ -49,6 +49,12 @@ pub(crate) fn generation(done: usize, total: usize) {
     }
 }
 
+/// Says what was done to data on the way.
+pub(crate) fn data_note(note: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{note}");
+}
+
 impl Progress {
     /// Shows nothing yet.
     pub(crate) fn new(detail: Detail) -> Self {

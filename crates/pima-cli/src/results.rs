@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use ndarray::{Array1, Array2, Array3};
+use ndarray::{Array1, Array2, Array3, s};
 use pima_cli::{
     ExpertCluster, ExpertSummary, ModalityAxes, ModalityPredictions, Predictions, SplitSummary, Splits, Summary,
 };
 use pima_core::ModalityShape;
 use pima_data::{Dataset, ModalityData};
 use pima_model::{
-    AloneEvaluation, Evaluation, ExperimentConfig, IdentifiedExpert, Model, PeerEvaluation, PeersConfig, known_states,
-    nearest_samples, predicted_from,
+    AloneEvaluation, Evaluation, ExperimentConfig, IdentifiedExpert, Model, PeerEvaluation, PeersConfig,
+    class_mean_errors, cross_modal_errors, known_states, nearest_samples, predicted_from, true_class_means,
+    truth_correlations,
 };
 
 use crate::table::{Table, significant, with_error};
@@ -44,9 +45,7 @@ pub(crate) fn split_summary(evaluation: &Evaluation) -> SplitSummary {
         assignment: scores.map(|scores| scores.accuracy.assignment.clone()),
         rmse: evaluation.rmse.clone(),
         rmse_normalised: evaluation.rmse_normalised.clone(),
-        rmse_from: BTreeMap::new(),
-        calibration: BTreeMap::new(),
-        peers: BTreeMap::new(),
+        ..SplitSummary::default()
     }
 }
 
@@ -69,23 +68,65 @@ pub(crate) fn peer_summaries(config: &PeersConfig, peer: &PeerEvaluation) -> BTr
     peers
 }
 
+/// Adds to the summary of a split what needs the training samples or the truth beside its own evaluation.
+pub(crate) fn compare(
+    summary: &mut SplitSummary,
+    model: &Model,
+    dataset: &Dataset,
+    (known, rows): (&[usize], &[usize]),
+    evaluation: &Evaluation,
+) -> Result<()> {
+    summary.rmse_from = cross_modal_errors(model, dataset, rows)?;
+    summary.rmse_class_mean = class_mean_errors(model, dataset, known, rows)?;
+    for (given, errors) in &summary.rmse_from {
+        let gains = errors.iter().filter_map(|(predicted, error)| {
+            let class_mean = summary.rmse_class_mean.get(predicted)?;
+            (*error > 0.0).then(|| (predicted.clone(), class_mean / error))
+        });
+        summary.gain_from.insert(given.clone(), gains.collect());
+    }
+    summary.gain_from.retain(|_, gains: &mut BTreeMap<_, _>| !gains.is_empty());
+    for (m, name) in model.modality_names().enumerate() {
+        let correlations = |z: &Array2<f64>| -> Result<BTreeMap<String, f64>> {
+            let parameters = model.sample_parameters(m, z.view())?;
+            Ok(parameters.map_or_else(BTreeMap::new, |parameters| truth_correlations(&parameters, dataset, rows)))
+        };
+        let of_all = correlations(&evaluation.latent_mean)?;
+        if of_all.is_empty() {
+            continue;
+        }
+        summary.parameter_correlation.insert(name.to_owned(), of_all);
+        for (given, alone) in &evaluation.alone {
+            let from = summary.parameter_correlation_from.entry(given.clone()).or_default();
+            from.insert(name.to_owned(), correlations(&alone.latent_mean)?);
+        }
+    }
+    Ok(())
+}
+
 /// The experts' parameters, with the label that each cluster was matched to.
 pub(crate) fn expert_summaries(
     experts: &[IdentifiedExpert],
     model: &Model,
+    dataset: &Dataset,
     assignment: Option<&[Option<usize>]>,
 ) -> BTreeMap<String, ExpertSummary> {
     let weights = model.prior().weights();
     let summary = |expert: &IdentifiedExpert| {
         let clusters =
             expert.theta.outer_iter().zip(expert.standard_errors.outer_iter()).zip(expert.bounds.outer_iter());
-        let clusters = clusters.enumerate().map(|(cluster, ((values, errors), bounds))| ExpertCluster {
-            cluster,
-            weight: weights[cluster],
-            values: values.to_vec(),
-            standard_errors: errors.to_vec(),
-            bounds: bounds.to_vec(),
-            label: assignment.and_then(|labels| *labels.get(cluster)?),
+        let clusters = clusters.enumerate().map(|(cluster, ((values, errors), bounds))| {
+            let label = assignment.and_then(|labels| *labels.get(cluster)?);
+            let truth = label.and_then(|label| true_class_means(&expert.parameters, dataset, label));
+            ExpertCluster {
+                cluster,
+                weight: weights[cluster],
+                values: values.to_vec(),
+                standard_errors: errors.to_vec(),
+                bounds: bounds.to_vec(),
+                truth: truth.unwrap_or_default(),
+                label,
+            }
         });
         ExpertSummary {
             parameters: expert.parameters.clone(),
@@ -94,6 +135,19 @@ pub(crate) fn expert_summaries(
         }
     };
     experts.iter().map(|expert| (expert.modality.clone(), summary(expert))).collect()
+}
+
+/// For each expert the largest deviation of a parameter from its truth, in standard errors, where both are known.
+pub(crate) fn parameter_errors(experts: &BTreeMap<String, ExpertSummary>) -> BTreeMap<String, f64> {
+    let largest = |expert: &ExpertSummary| {
+        let of_cluster = |cluster: &ExpertCluster| {
+            let known = cluster.values.iter().zip(&cluster.truth).zip(&cluster.standard_errors);
+            known.map(|((value, truth), error)| (value - truth).abs() / error).collect::<Vec<_>>()
+        };
+        let errors = expert.clusters.iter().flat_map(of_cluster).filter(|error| error.is_finite());
+        errors.max_by(f64::total_cmp)
+    };
+    experts.iter().filter_map(|(name, expert)| Some((name.clone(), largest(expert)?))).collect()
 }
 
 /// Fills in what follows from the model and the data alone.
@@ -144,12 +198,24 @@ pub(crate) fn predictions(
     for (m, (name, mean)) in model.modality_names().zip(means).enumerate() {
         let alone = evaluation.alone.get(name);
         let data = &dataset.modalities()[m];
+        let values = |z: &Array2<f64>| -> Result<Option<Array2<f64>>> {
+            Ok(model.sample_parameters(m, z.view())?.map(|parameters| parameters.values))
+        };
+        let mut parameters_from = BTreeMap::new();
+        for (given, alone) in &evaluation.alone {
+            parameters_from.extend(values(&alone.latent_mean)?.map(|values| (given.clone(), values)));
+        }
+        let parameters = values(&evaluation.latent_mean)?;
         let mut of_modality = ModalityPredictions {
             latent_mean: alone.map(|alone| alone.latent_mean.clone()),
             cluster: alone.map(|alone| integers(&alone.clusters)),
             decoded: Some(model.decoded_centres(m)?),
             mean: Some(mean),
+            members: members(dataset, m, rows, evaluation, model.prior().n_clusters()),
             solution: model.solutions(m),
+            true_parameters: parameters.as_ref().and_then(|_| true_parameters(model, m, dataset, rows)),
+            parameters,
+            parameters_from,
             known: match dataset.labels() {
                 Some(labels) => known_states(config, m, labels.n_labels())?,
                 None => None,
@@ -205,9 +271,48 @@ fn typical(data: &ModalityData, rows: &[usize], nearest: &[Vec<usize>]) -> Array
     })
 }
 
+/// Test samples of each cluster (N,S,d) to be drawn beside what was decoded, each of another group; only of curves that are not too long to be stored.
+fn members(
+    dataset: &Dataset,
+    m: usize,
+    rows: &[usize],
+    evaluation: &Evaluation,
+    n_clusters: usize,
+) -> Option<Array3<f64>> {
+    const MOST: usize = 12;
+    const LONGEST: usize = 2048;
+    let data = &dataset.modalities()[m];
+    if data.axis().is_none() || data.size() > LONGEST {
+        return None;
+    }
+    let mut all = Array3::from_elem((n_clusters, MOST, data.size()), f64::NAN);
+    let mut seen: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); n_clusters];
+    for (&row, &cluster) in rows.iter().zip(&evaluation.clusters).filter(|(row, _)| data.is_present(**row)) {
+        let group = dataset.groups().map_or(row, |groups| groups[row]);
+        let place = seen[cluster].len();
+        if place < MOST && seen[cluster].insert(group) {
+            all.slice_mut(s![cluster, place, ..]).assign(&data.row(row).mapv(f64::from));
+        }
+    }
+    Some(all)
+}
+
+/// The truth (D,Q) about what the expert of modality `m` identifies, NaN where it is not known; `None` where nothing is.
+fn true_parameters(model: &Model, m: usize, dataset: &Dataset, rows: &[usize]) -> Option<Array2<f64>> {
+    let truth = dataset.truth()?;
+    let names = model.sample_parameters(m, Array2::zeros((0, model.prior().n_latent())).view()).ok()??.names;
+    let column = |q: usize| truth.names().iter().position(|name| *name == names[q]);
+    let known: Vec<Option<usize>> = (0..names.len()).map(column).collect();
+    known.iter().any(Option::is_some).then(|| {
+        Array2::from_shape_fn((rows.len(), names.len()), |(d, q)| {
+            known[q].map_or(f64::NAN, |k| truth.values()[[rows[d], k]])
+        })
+    })
+}
+
 /// The results as a table, a column for each split, and one of each expert's parameters.
-pub(crate) fn table(splits: &Splits, experts: &BTreeMap<String, ExpertSummary>) -> String {
-    let named = [("train", &splits.train), ("validation", &splits.validation), ("test", &splits.test)];
+pub(crate) fn table(splits_of: &Splits, experts: &BTreeMap<String, ExpertSummary>) -> String {
+    let named = [("train", &splits_of.train), ("validation", &splits_of.validation), ("test", &splits_of.test)];
     let splits: Vec<(&str, &SplitSummary)> =
         named.into_iter().filter_map(|(name, split)| Some((name, split.as_ref()?))).collect();
     let mut table = Table::default();
@@ -239,15 +344,30 @@ pub(crate) fn table(splits: &Splits, experts: &BTreeMap<String, ExpertSummary>) 
         row(format!("RMSE of {name}"), &|split| split.rmse.get(name).copied().map(significant));
     }
     let from = |split: &SplitSummary, given: &str, name: &str| split.rmse_from.get(given)?.get(name).copied();
-    let pairs = splits.iter().flat_map(|(_, split)| std::iter::once(*split).chain(split.peers.values()));
-    let pairs =
-        pairs.flat_map(|split| &split.rmse_from).flat_map(|(given, errors)| errors.keys().map(move |m| (given, m)));
-    for (given, name) in pairs.collect::<BTreeSet<_>>() {
+    let judged = splits.iter().flat_map(|(_, split)| std::iter::once(*split).chain(split.peers.values()));
+    let judged: BTreeSet<_> = judged.flat_map(|split| pairs(&split.rmse_from)).collect();
+    for (given, name) in &judged {
         row(format!("RMSE of {name} from {given} alone, normalised"), &|split| {
             from(split, given, name).map(significant)
         });
         let ridge = |split: &SplitSummary| from(split.peers.get("ridge")?, given, name).map(significant);
         row("  by ridge regression on principal components".to_owned(), &ridge);
+    }
+    if let Some(test) = &splits_of.test {
+        for (from, what) in pairs(&test.gain_from) {
+            row(format!("{what} from {from}: RMSE of the class mean / ours"), &|split| {
+                Some(format!("{:.3}", split.gain_from.get(&from)?.get(&what)?))
+            });
+        }
+        for (expert, parameter) in pairs(&test.parameter_correlation) {
+            let of = |all: &BTreeMap<String, BTreeMap<String, f64>>| {
+                Some(format!("{:.3}", all.get(&expert)?.get(&parameter)?))
+            };
+            row(format!("{parameter}: correlation with the truth"), &|split| of(&split.parameter_correlation));
+            for from in test.parameter_correlation_from.keys() {
+                row(format!("  from {from} alone"), &|split| of(split.parameter_correlation_from.get(from)?));
+            }
+        }
     }
     let mut text = table.to_string();
     for (name, expert) in experts {
@@ -262,6 +382,14 @@ fn names<'a>(
     map: impl Fn(&'a SplitSummary) -> &'a BTreeMap<String, f64>,
 ) -> BTreeSet<&'a str> {
     splits.iter().flat_map(|(_, split)| map(split).keys().map(String::as_str)).collect()
+}
+
+/// The keys of a map of maps, outer and inner.
+fn pairs(map: &BTreeMap<String, BTreeMap<String, f64>>) -> Vec<(String, String)> {
+    let inner = |(outer, map): (&String, &BTreeMap<String, f64>)| {
+        map.keys().map(|inner| (outer.clone(), inner.clone())).collect::<Vec<_>>()
+    };
+    map.iter().flat_map(inner).collect()
 }
 
 fn expert_table(expert: &ExpertSummary) -> Table {
@@ -282,6 +410,14 @@ fn expert_table(expert: &ExpertSummary) -> Table {
         let errors = cluster.standard_errors.iter().copied().chain(std::iter::repeat(f64::NAN));
         row.extend(cluster.values.iter().zip(errors).map(|(&value, error)| with_error(value, error)));
         table.row(row);
+        if cluster.truth.iter().any(|truth| truth.is_finite()) {
+            let mut row = vec!["truth".to_owned()];
+            row.extend(labelled.then(String::new));
+            row.push(String::new());
+            let shown = |&truth: &f64| if truth.is_finite() { significant(truth) } else { String::new() };
+            row.extend(cluster.truth.iter().map(shown));
+            table.row(row);
+        }
     }
     table
 }
@@ -308,6 +444,7 @@ mod tests {
             values: vec![3.0],
             standard_errors: vec![0.0123],
             bounds: vec![0.01],
+            truth: vec![3.0246],
             label: None,
         };
         let expert =
@@ -325,6 +462,7 @@ RMSE of line     0.10000  0.10000
 line: parameters of the expert by cluster, ± standard error
 cluster  weight    slope (m/s)
 0        1.0000  3.000 ± 0.012
+truth                   3.0246
 ";
         // The first column is as wide as its longest name.
         let squeeze =

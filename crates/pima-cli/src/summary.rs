@@ -66,6 +66,9 @@ pub struct Summary {
     /// Identified parameters of the experts, by modality; empty without experts.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub experts: BTreeMap<String, ExpertSummary>,
+    /// By modality of the expert, where the data carry the truth: the largest deviation of a cluster's parameter from it, in standard errors.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameter_error: BTreeMap<String, f64>,
     /// Number of clusters, N.
     #[serde(default)]
     pub n_clusters: usize,
@@ -156,6 +159,20 @@ pub struct SplitSummary {
     /// The same split judged by simpler methods, by their names: `ridge`, `kmeans`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub peers: BTreeMap<String, SplitSummary>,
+    /// Of the test split, where there are labels: errors of the mean of the training samples of the right label, normalised units.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rmse_class_mean: BTreeMap<String, f64>,
+    /// How many times smaller than `rmse_class_mean` the error of a prediction from another modality is, `gain_from.<given>.<predicted>`: above 1, more is
+    /// seen than the class.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub gain_from: BTreeMap<String, BTreeMap<String, f64>>,
+    /// Of the test split, where the data carry the truth: its correlation with what an expert identified for single samples, within the classes,
+    /// `parameter_correlation.<modality of the expert>.<parameter>`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameter_correlation: BTreeMap<String, BTreeMap<String, f64>>,
+    /// The same from one modality alone, `parameter_correlation_from.<given>.<modality of the expert>.<parameter>`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameter_correlation_from: BTreeMap<String, BTreeMap<String, BTreeMap<String, f64>>>,
 }
 
 /// Parameters an expert decoder identified.
@@ -189,6 +206,9 @@ pub struct ExpertCluster {
     /// none.
     #[serde(default, deserialize_with = "numbers::list")]
     pub bounds: Vec<f64>,
+    /// Where the data carry it, the mean truth (P) of the samples of the cluster's label; NaN for a parameter that is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "numbers::list")]
+    pub truth: Vec<f64>,
     /// Label assigned to the cluster, when the data has labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<usize>,

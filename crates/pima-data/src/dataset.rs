@@ -5,6 +5,7 @@ use pima_core::ModalityShape;
 use crate::error::{Error, Result};
 use crate::labels::Labels;
 use crate::modality::ModalityData;
+use crate::truth::Truth;
 
 /// D samples, each seen by some or all of M modalities. Checked when made, so what holds one need not check again:
 /// every modality and the labels have D rows, names are unique, present values are finite, and every row has at least
@@ -17,6 +18,7 @@ pub struct Dataset {
     held_out: Option<Vec<bool>>,
     groups: Option<Vec<usize>>,
     facts: Vec<ModalityData>,
+    truth: Option<Truth>,
 }
 
 impl Dataset {
@@ -58,7 +60,7 @@ impl Dataset {
         if let Some(row) = (0..n_samples).find(|&row| !modalities.iter().any(|modality| modality.is_present(row))) {
             return Err(Error::NothingPresent { row });
         }
-        Ok(Self { name, modalities, labels, held_out: None, groups: None, facts: Vec::new() })
+        Ok(Self { name, modalities, labels, held_out: None, groups: None, facts: Vec::new(), truth: None })
     }
 
     /// Marks the rows that the makers of the data set aside for testing (`true`), as MNIST's 10,000: a
@@ -95,14 +97,27 @@ impl Dataset {
         Ok(self)
     }
 
+    /// Says what the rows were made with, where that is known.
+    ///
+    /// # Errors
+    /// [`Error::Length`] unless there is one row of quantities per row.
+    pub fn with_truth(mut self, truth: Truth) -> Result<Self> {
+        let (expected, got) = (self.n_samples(), truth.values().nrows());
+        if got != expected {
+            return Err(Error::Length { what: format!("true quantities of dataset '{}'", self.name), expected, got });
+        }
+        self.truth = Some(truth);
+        Ok(self)
+    }
+
     /// Adds a modality of the same samples, such as a manufactured one.
     ///
     /// # Errors
     /// [`Error::Length`] or [`Error::DuplicateModality`].
     pub fn with_modality(self, modality: ModalityData) -> Result<Self> {
-        let Self { name, mut modalities, labels, held_out, groups, facts } = self;
+        let Self { name, mut modalities, labels, held_out, groups, facts, truth } = self;
         modalities.push(modality);
-        Ok(Self { held_out, groups, facts, ..Self::new(name, modalities, labels)? })
+        Ok(Self { held_out, groups, facts, truth, ..Self::new(name, modalities, labels)? })
     }
 
     /// The same samples with only the named modalities, in the order named. Values are moved, not copied. Vectors among the others stay as
@@ -112,7 +127,7 @@ impl Dataset {
     /// [`Error::UnknownModality`] for a name that is not there (or no longer: named twice), and as
     /// [`Dataset::new`] if nothing is left.
     pub fn with_only(self, names: &[&str]) -> Result<Self> {
-        let Self { name, mut modalities, labels, held_out, groups, mut facts } = self;
+        let Self { name, mut modalities, labels, held_out, groups, mut facts, truth } = self;
         let mut kept = Vec::with_capacity(names.len());
         for &wanted in names {
             let Some(at) = modalities.iter().position(|modality| modality.name() == wanted) else {
@@ -121,7 +136,7 @@ impl Dataset {
             kept.push(modalities.remove(at));
         }
         facts.extend(modalities.into_iter().filter(|other| matches!(other.shape(), ModalityShape::Vector { .. })));
-        Ok(Self { held_out, groups, facts, ..Self::new(name, kept, labels)? })
+        Ok(Self { held_out, groups, facts, truth, ..Self::new(name, kept, labels)? })
     }
 
     /// What the data is.
@@ -171,6 +186,11 @@ impl Dataset {
         self.groups.as_deref()
     }
 
+    /// What the rows were made with, where that is known.
+    pub fn truth(&self) -> Option<&Truth> {
+        self.truth.as_ref()
+    }
+
     /// A copy of the given rows, in their order; a row may be taken more than once.
     ///
     /// # Errors
@@ -190,6 +210,7 @@ impl Dataset {
             held_out: self.held_out.as_ref().map(|held_out| rows.iter().map(|&row| held_out[row]).collect()),
             groups: self.groups.as_ref().map(|groups| rows.iter().map(|&row| groups[row]).collect()),
             facts: self.facts.iter().map(|fact| fact.select(rows)).collect(),
+            truth: self.truth.as_ref().map(|truth| truth.select(rows)),
         })
     }
 
@@ -264,6 +285,8 @@ mod tests {
             .unwrap()
             .with_groups(vec![7, 7, 9, 9])
             .unwrap()
+            .with_truth(Truth::new(vec!["mass".to_owned()], array![[1.0], [2.0], [3.0], [4.0]]).unwrap())
+            .unwrap()
             .with_modality(modality("b", 4))
             .unwrap();
         let some = data.select(&[3, 0]).unwrap();
@@ -271,6 +294,7 @@ mod tests {
         assert_eq!(some.labels().unwrap().values(), [0, 0]);
         assert_eq!(some.held_out(), Some(&[true, false][..]));
         assert_eq!(some.groups(), Some(&[9, 7][..]));
+        assert_eq!(some.truth().unwrap().values(), array![[4.0], [1.0]]);
         let first = data.first(Some(1), None).unwrap();
         assert_eq!(first.labels().unwrap().values(), [0, 1, 0]);
         assert!(matches!(data.select(&[4]), Err(Error::Row { row: 4, n_samples: 4 })));
@@ -281,6 +305,9 @@ mod tests {
         // What is left out and small stays to be shown, row by row.
         let some = only.select(&[2, 0]).unwrap();
         assert_eq!((some.facts()[0].name(), some.facts()[0].values()), ("a", array![[20.0, 21.0], [0.0, 1.0]].view()));
+        assert!(Truth::new(vec![], array![[1.0]]).is_err());
+        let error = only.clone().with_truth(Truth::new(vec![], Array2::zeros((2, 0))).unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "true quantities of dataset 'toy': expected 4 entries, got 2");
         let error = only.with_groups(vec![0]).unwrap_err().to_string();
         assert_eq!(error, "groups of dataset 'toy': expected 4 entries, got 1");
     }

@@ -43,6 +43,8 @@ mod sources;
 mod spectra;
 /// Training, validation and test rows.
 mod split;
+/// What generated samples were made with.
+mod truth;
 
 pub use batch::{Batch, Batches};
 pub use dataset::Dataset;
@@ -67,3 +69,4 @@ pub use skipping::{SkippedRow, read_npz_skipping};
 pub use sources::{ImageFolder, MatchedSources, Samples, TableColumns, match_sources, read_columns, read_images};
 pub use spectra::{SpectraFiles, load_spectra};
 pub use split::{Split, SplitFractions};
+pub use truth::Truth;

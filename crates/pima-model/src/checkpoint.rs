@@ -5,11 +5,12 @@
 //! normalisations and the position in the run. Randomness needs no state: it is drawn by position (see `randomness.rs`).
 
 use crate::config::{ExperimentConfig, ModalityConfig};
+use crate::expert::ExpertState;
 use crate::model::{Head, Model};
 use crate::refit::{RefitAbout, Refitted};
 use crate::train::{Anchor, LossSums, SmallAdam};
 use crate::{Error, Result};
-use ndarray::{Array1, Array2};
+use ndarray::Array1;
 use pima_core::MixturePrior;
 use pima_data::{ModalityDescription, Normalisation};
 use pima_experts::PrincipalComponents;
@@ -23,7 +24,7 @@ use std::path::Path;
 use tch::Device;
 
 /// Raised when the layout changes; older files are refused by name rather than misread.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 const KEY: &str = "pima";
 /// Before the names of refitted encoders' tensors.
 const REFITTED: &str = "refitted.";
@@ -60,8 +61,8 @@ struct State {
     /// What the model was built for, in order.
     modalities: Vec<ModalityDescription>,
     prior: MixturePrior,
-    /// Per modality: (N,P), or absent without an expert.
-    experts: Vec<Option<Array2<f64>>>,
+    /// Per modality; absent without an expert.
+    experts: Vec<Option<ExpertState>>,
     variances: Vec<f64>,
     /// Per modality: what its expert combines, where that comes from the data.
     #[serde(default)]
@@ -108,7 +109,7 @@ pub(crate) fn encode(
         experts: model
             .modalities
             .iter()
-            .map(|m| if let Head::Expert(e) = &m.head { Some(e.theta().to_owned()) } else { None })
+            .map(|m| if let Head::Expert(e) = &m.head { Some(e.state()) } else { None })
             .collect(),
         variances: model.modalities.iter().map(|m| m.variance).collect(),
         components: model.modalities.iter().map(|m| m.components.clone()).collect(),
@@ -224,8 +225,8 @@ pub(crate) fn decode(
             "is of a model with other clusters, latent dimensions or modalities than the config's {n}, {l}"
         )));
     }
-    let fits = |(m, theta): (usize, &Option<Array2<f64>>)| match (&model.modalities[m].head, theta) {
-        (Head::Expert(expert), Some(theta)) => theta.dim() == expert.theta().dim(),
+    let fits = |(m, state): (usize, &Option<ExpertState>)| match (&model.modalities[m].head, state) {
+        (Head::Expert(expert), Some(state)) => expert.fits_state(state, l),
         (Head::Networks(_), None) => true,
         _ => false,
     };
@@ -247,10 +248,10 @@ pub(crate) fn decode(
     for (m, noise) in state.noise.into_iter().enumerate() {
         model.modalities[m].noise = noise;
     }
-    for (m, (theta, variance)) in state.experts.into_iter().zip(state.variances).enumerate() {
+    for (m, (own, variance)) in state.experts.into_iter().zip(state.variances).enumerate() {
         model.modalities[m].variance = variance;
-        if let (Some(theta), Some((expert, normalisation, _))) = (theta, model.expert_mut(m)) {
-            expert.set_theta(theta, normalisation);
+        if let (Some(own), Some((expert, normalisation, _))) = (own, model.expert_mut(m)) {
+            expert.restore(own, normalisation)?;
         }
     }
     if let Some(adam) = adam {

@@ -4,8 +4,9 @@ use crate::config::{DataConfig, DataSource, ExperimentConfig, SourceConfig};
 use crate::{Error, Result};
 use ndarray::Array3;
 use pima_data::{
-    Dataset, DigitsOptions, Labels, LineOptions, OscillatorOptions, Split, find_mnist, load_mnist, load_spectra,
-    manufacture_lines, manufacture_oscillators, oscillator_trajectories, procedural_digits, read_npz, silicon,
+    Dataset, DigitsOptions, Labels, LineOptions, OscillatorOptions, Split, find_mnist, generate_lattices,
+    load_lattices, load_mnist, load_spectra, manufacture_lines, manufacture_oscillators, oscillator_trajectories,
+    procedural_digits, read_npz, silicon,
 };
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -26,6 +27,8 @@ pub struct DataLocations {
     pub generated: Option<PathBuf>,
     /// Told how many of how many structures have been generated.
     pub progress: Option<fn(usize, usize)>,
+    /// Told, in one line each, what was done to the files on the way that a user should know of.
+    pub note: Option<fn(&str)>,
 }
 
 /// The samples of a config, with only its modalities, and its split for `seed`.
@@ -98,6 +101,15 @@ fn load_source(data: &DataConfig, locations: &DataLocations) -> Result<Dataset> 
         DataSource::Npz => Ok(read_npz(data.file.as_deref().unwrap_or_else(|| Path::new("")))?),
         DataSource::Spectra => Ok(load_spectra(&data.spectra.clone().unwrap_or_default())?),
         DataSource::Silicon => silicon_structures(data.structures.unwrap_or(SILICON), data.seed, locations),
+        DataSource::Lattice => Ok(generate_lattices(&data.lattice.clone().unwrap_or_default(), data.seed)?.dataset),
+        DataSource::LatticeFolder => {
+            let folder = data.folder.as_deref().unwrap_or_else(|| Path::new(""));
+            let loaded = load_lattices(folder, &data.lattice_folder.clone().unwrap_or_default())?;
+            if let Some(tell) = locations.note {
+                loaded.notes.iter().for_each(|note| tell(&note.to_string()));
+            }
+            Ok(loaded.dataset)
+        }
     }
 }
 

@@ -285,7 +285,7 @@ impl Model {
         responsibilities: ArrayView2<'_, f64>,
     ) -> Result<Array2<f64>> {
         match &self.modalities[m].head {
-            Head::Expert(expert) => Ok(responsibilities.dot(&expert.normalised().mapv(f64::from))),
+            Head::Expert(expert) => expert.decode(z, responsibilities, &self.normalisations[m]),
             Head::Networks(decoders) => no_grad(|| {
                 let z = tensor_from_f64(z, self.parameters.device())?;
                 let mut outputs =

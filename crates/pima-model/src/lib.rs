@@ -41,18 +41,18 @@ pub use calibration::{Calibration, Coverage, calibration};
 pub use checkpoint::load_model;
 pub use config::{
     DataConfig, DataSource, DecoderVariance, EmConfig, EmWhen, ExperimentConfig, ExpertConfig, ExpertUpdate,
-    ModalityConfig, ModelConfig, PeersConfig, Recipe, RefitConfig, RefitObjective, Schedule, SourceConfig, StartConfig,
-    TrainingConfig, WeightUpdate,
+    ModalityConfig, ModelConfig, PeersConfig, Recipe, RefitConfig, RefitObjective, Schedule, SeesLatent, SourceConfig,
+    StartConfig, TrainingConfig, WeightUpdate,
 };
 pub use data::{DataLocations, known_states, load_data};
 pub use error::{Error, Result};
 pub use evaluate::{AloneEvaluation, Evaluation, Scores, cross_modal_errors, evaluate};
 pub use generate::{Generated, LatentPoints};
-pub use infer::{Engine, InferOptions, Inference, Prediction, Score};
+pub use infer::{Engine, InferOptions, Inference, InferredParameters, Prediction, Score};
 pub use model::Model;
 pub use observe::{EpochRecord, Event, LossRecord, Observe, Phase, RefitRecord};
 pub use peers::{PeerEvaluation, Peers, compare_with_peers};
 pub use refit::{RefitAbout, refit};
-pub use report::IdentifiedExpert;
+pub use report::{IdentifiedExpert, SampleParameters, class_mean_errors, true_class_means, truth_correlations};
 pub use samples::{nearest_samples, predicted_from};
 pub use train::{TrainOptions, TrainOutcome, train};

@@ -1,7 +1,7 @@
 //! A model: encoders, decoders, experts, the mixture prior and the normalisations, assembled from a config.
 
 use crate::config::{DecoderVariance, ExperimentConfig, ExpertConfig, ModalityConfig, SourceConfig};
-use crate::expert::ExpertDecoder;
+use crate::expert::{ExpertDecoder, Measured};
 use crate::principal;
 use crate::randomness::{Purpose, generator};
 use crate::refit::{RefitAbout, Refitted};
@@ -10,7 +10,8 @@ use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2};
 use pima_core::{Expert, MixturePrior, ModalityShape};
 use pima_data::{Batch, Dataset, ModalityDescription, Normalisation, Split, oscillator_trajectories};
 use pima_experts::{
-    CurveUnits, DictionaryOde, LinearExpert, OdeExpert, PrincipalComponents, SnodeExpert, fit_pou, stack_trajectories,
+    CurveUnits, DictionaryOde, LinearExpert, OdeExpert, PrincipalComponents, SnodeExpert, StrainHardening, fit_pou,
+    stack_trajectories,
 };
 use pima_nets::{Decoder, Encoder, Mode, ParameterBuilder, Parameters, tensor_from_f32, to_array2};
 use rand::Rng;
@@ -273,6 +274,13 @@ impl Model {
         })
     }
 
+    /// Modality `m` of a batch whose latent points are `z` (B,l), as its expert is compared with it.
+    pub(crate) fn measured<'a>(&'a self, m: usize, batch: &'a Batch, z: ArrayView2<'a, f64>) -> Measured<'a> {
+        let (modality, normalisation) = (&self.modalities[m], &self.normalisations[m]);
+        let present = batch.weight().index_axis_move(ndarray::Axis(0), m);
+        Measured { z, x: batch.values(m), present, weight: modality.weight, variance: modality.variance, normalisation }
+    }
+
     pub(crate) fn expert_mut(&mut self, m: usize) -> Option<(&mut ExpertDecoder, &Normalisation, &str)> {
         let modality = &mut self.modalities[m];
         match &mut modality.head {
@@ -352,6 +360,10 @@ fn assemble_expert(
         ExpertConfig::Ode { equations, start, fit } => {
             let ode = DictionaryOde::new(equations.clone()).map_err(failed)?;
             Box::new(OdeExpert::new(ode, points()?, start, fit.clone()).map_err(failed)?)
+        }
+        ExpertConfig::Hardening(options) => {
+            let units = CurveUnits { axis: axis()?.units.clone(), value: about.units.clone() };
+            Box::new(StrainHardening::new(points()?, *options, &units).map_err(failed)?)
         }
     })
 }

@@ -213,6 +213,7 @@ struct Found {
     value: f64,
     error: Option<f64>,
     bound: Option<f64>,
+    truth: Option<f64>,
 }
 
 fn parameters(row: &Row, summaries: &[&Summary]) -> Vec<Parameter> {
@@ -233,7 +234,9 @@ fn parameters(row: &Row, summaries: &[&Summary]) -> Vec<Parameter> {
                 let given = |list: fn(&super::table::ExpertTruth) -> &Vec<f64>| {
                     known.filter(|_| !is_cluster).and_then(|known| list(known).get(number).copied())
                 };
-                let truth = given(|known| &known.truth);
+                // What the table says, else what the runs' own data carried.
+                let carried = Statistics::of(&values.iter().filter_map(|found| found.truth).collect::<Vec<_>>());
+                let truth = given(|known| &known.truth).or(carried.map(|carried| carried.mean));
                 let bounds = values.iter().filter_map(|found| found.bound).collect::<Vec<_>>();
                 let bound = Statistics::of(&bounds).map(|bounds| bounds.mean);
                 let worst = truth.and_then(|truth| {
@@ -263,7 +266,8 @@ fn collect(run: &Expert, parameter: usize, first: bool, values: &mut Values) {
     for cluster in &run.clusters {
         let Some(&value) = cluster.values.get(parameter) else { continue };
         let of = |list: &[Option<f64>]| list.get(parameter).copied().flatten();
-        let found = Found { value, error: of(&cluster.standard_errors), bound: of(&cluster.bounds) };
+        let (error, bound, truth) = (of(&cluster.standard_errors), of(&cluster.bounds), of(&cluster.truth));
+        let found = Found { value, error, bound, truth };
         match cluster.label {
             Some(label) => values.entry((false, label)).or_default().push(found),
             None if first => values.entry((true, cluster.cluster)).or_default().push(found),

@@ -30,6 +30,9 @@ pub(super) struct ExpertCluster {
     pub(super) standard_errors: Vec<Option<f64>>,
     #[serde(default)]
     pub(super) bounds: Vec<Option<f64>>,
+    /// What the data were made with, where they carry it.
+    #[serde(default)]
+    pub(super) truth: Vec<Option<f64>>,
     /// That the cluster was assigned to; absent where the data have none.
     pub(super) label: Option<usize>,
 }

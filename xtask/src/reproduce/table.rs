@@ -28,7 +28,7 @@
 //! [[row.expert]]                          # one parameter of one modality's expert, by label (0, 1, ...)
 //! modality = "line"
 //! parameter = "slope"
-//! truth = [0.0, 1.0]                      # what the data were made with
+//! truth = [0.0, 1.0]                      # what the data were made with; default: what the runs' summaries say of it
 //! paper = [0.01, 1.02]                    # what the paper identified
 //! ```
 

@@ -5,9 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 use pima_cli::{RunDirectory, Splits, Summary, draw_all};
 use pima_data::{Dataset, Split};
-use pima_model::{
-    Evaluation, ExperimentConfig, TrainOutcome, calibration, compare_with_peers, cross_modal_errors, evaluate,
-};
+use pima_model::{Evaluation, ExperimentConfig, TrainOutcome, calibration, compare_with_peers, evaluate};
 use pima_nets::describe_device;
 
 use super::examples::examples;
@@ -75,7 +73,7 @@ pub(super) fn conclude(
         epochs: outcome.epochs,
         best_epoch: Some(outcome.best_epoch),
         status: FINISHED.to_owned(),
-        experts: results::expert_summaries(&experts, model, assignment),
+        experts: results::expert_summaries(&experts, model, dataset, assignment),
         splits: Splits {
             train: Some(results::split_summary(&train)),
             validation: validation.as_ref().map(results::split_summary),
@@ -83,15 +81,15 @@ pub(super) fn conclude(
         },
         ..Summary::default()
     };
-    if let Some(test) = &mut summary.splits.test {
-        test.rmse_from = cross_modal_errors(model, dataset, &split.test)?;
+    if let (Some(of_test), Some(test)) = (&mut summary.splits.test, &test) {
+        results::compare(of_test, model, dataset, (&split.train, &split.test), test)?;
         let rows = &split.test[..split.test.len().min(CALIBRATION_ROWS)];
         let engine = model.preferred_engine();
         let inferred = examples(model, dataset, &split.test, engine, *seed)?;
         if !inferred.predicted.is_empty() {
             run.write_inference(&inferred)?;
         }
-        test.calibration = calibration(model, dataset, rows, assignment, &CALIBRATION_LEVELS, engine, *seed)?;
+        of_test.calibration = calibration(model, dataset, rows, assignment, &CALIBRATION_LEVELS, engine, *seed)?;
     }
     match compare_with_peers(config, dataset, split, model.normalisations(), *seed) {
         Ok(Some(peers)) => {
@@ -106,6 +104,7 @@ pub(super) fn conclude(
         // The model has been trained all the same.
         Err(error) => progress.note(&format!("the simpler methods of [peers] could not be fitted: {error}")),
     }
+    summary.parameter_error = results::parameter_errors(&summary.experts);
     results::describe(&mut summary, model, dataset);
     run.write_summary(&summary)?;
     // The figures are drawn from the files just written, and a run without them is still a finished run.

@@ -66,7 +66,7 @@ fn report(loaded: &Loaded, part: Option<Part>) -> Result<()> {
             };
             let experts = model.identified_experts(dataset, &split.train, own.responsibilities.view())?;
             let scores = [&test, &validation, &train].into_iter().flatten().find_map(|e| e.scores.as_ref());
-            results::expert_summaries(&experts, model, scores.map(|scores| &scores.accuracy.assignment[..]))
+            results::expert_summaries(&experts, model, dataset, scores.map(|scores| &scores.accuracy.assignment[..]))
         }
     };
     let splits = Splits {

@@ -91,6 +91,11 @@ fn write(npz: &mut NpzStream, model: &Model, rows: &[usize], inferred: &Inferenc
             npz.add(&format!("{name}_lower_{percent}"), &shape, lower.iter().copied())?;
             npz.add(&format!("{name}_upper_{percent}"), &shape, upper.iter().copied())?;
         }
+        if let Some(parameters) = &prediction.parameters {
+            let shape = [parameters.names.len()];
+            npz.add(&format!("{name}_parameters"), &shape, parameters.mean.iter().copied())?;
+            npz.add(&format!("{name}_parameters_sd"), &shape, parameters.deviation.iter().copied())?;
+        }
         if let Some(draws) = &prediction.draws {
             let shape: Vec<usize> = std::iter::once(draws.dim().1).chain(shape).collect();
             npz.add(&format!("{name}_draws"), &shape, draws.iter().copied())?;

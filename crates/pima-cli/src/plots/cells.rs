@@ -1,6 +1,6 @@
 //! One cluster's centre in one modality: an image, curves or bars.
 
-use ndarray::{Array2, ArrayView1};
+use ndarray::{Array2, Array3, ArrayView1, Axis};
 use pima_core::ModalityShape;
 
 use super::axes::{Axes, range_of};
@@ -20,6 +20,8 @@ pub(super) struct Row<'a> {
     pub(super) decoded: Option<&'a Array2<f64>>,
     /// Weighted means of the data, (N,d).
     pub(super) mean: Option<&'a Array2<f64>>,
+    /// Samples of each cluster, (N,S,d).
+    pub(super) members: Option<&'a Array3<f64>>,
     /// Where along the horizontal axis a curve's values are; its index where this is empty.
     pub(super) grid: &'a [f64],
     pub(super) x_name: String,
@@ -42,7 +44,8 @@ impl Row<'_> {
 
     /// The range that all cells of the row share, so that clusters can be compared.
     fn range(&self, margin: f64) -> (f64, f64) {
-        range_of(self.decoded.into_iter().chain(self.mean).flatten().copied(), margin)
+        let members = self.members.into_iter().flatten();
+        range_of(self.decoded.into_iter().chain(self.mean).flatten().chain(members).copied(), margin)
     }
 
     /// The values that are black and white.
@@ -187,6 +190,11 @@ fn curve(scene: &mut Scene, axes: &Axes, row: &Row, cluster: usize, channel: usi
     // One channel is the rule, and its points are blue in every cell: the cell already says which cluster it is.
     let colour = palette::class(channel);
     let marker = [Marker::Disc, Marker::Square, Marker::Triangle][channel % 3];
+    let members = row.members.map(|members| members.index_axis(Axis(0), cluster));
+    for member in members.iter().flat_map(|members| members.outer_iter()) {
+        let values = (0..t.len()).map(|k| (t[k], member[channel * t.len() + k]));
+        axes.curve(scene, values, colour.mix(super::scene::WHITE, 0.62), 1.3, None);
+    }
     if let Some(mean) = row.mean {
         let stride = t.len().div_ceil(MOST_POINTS).max(1);
         for k in (0..t.len()).step_by(stride) {

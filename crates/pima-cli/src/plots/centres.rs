@@ -115,6 +115,7 @@ fn rows<'a>(predictions: &'a Predictions, summary: Option<&'a Summary>) -> Vec<R
                 shape,
                 decoded: modality.decoded.as_ref(),
                 mean: modality.mean.as_ref(),
+                members: modality.members.as_ref().filter(|members| members.dim().2 == size),
                 grid: axes.map_or(&[], |axes| &axes.grid),
                 x_name: axes.map_or_else(String::new, |axes| axes.x.clone()),
                 y_name: axes.map_or_else(String::new, |axes| axes.y.clone()),
@@ -185,6 +186,9 @@ fn notes(rows: &[Row], assigned: Option<&Assigned>) -> Vec<String> {
     };
     if !drawn.is_empty() {
         notes[0].push_str(&format!(" {drawn}: decoded centre; points: responsibility-weighted mean of the test data."));
+    }
+    if rows.iter().any(|row| row.members.is_some()) {
+        notes[0].push_str(" Thin: samples of the cluster.");
     }
     if rows.iter().any(|row| row.expert.is_some()) {
         notes[0].push_str(" Parameters: value ± standard error.");

@@ -237,7 +237,15 @@ impl Plan {
             let standard_errors = (0..parameters.len()).map(|p| 0.0007 * 63.0_f64.powi(p as i32)).collect();
             let label = self.labelled.then_some(label);
             let bounds = Vec::new();
-            ExpertCluster { cluster, weight: 1.0 / self.n_clusters as f64, values, standard_errors, bounds, label }
+            ExpertCluster {
+                cluster,
+                weight: 1.0 / self.n_clusters as f64,
+                values,
+                standard_errors,
+                bounds,
+                label,
+                ..Default::default()
+            }
         });
         let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         Some(ExpertSummary { parameters: owned(parameters), units: owned(units), clusters: clusters.collect() })

@@ -27,6 +27,8 @@ mod latent;
 mod loss;
 // Colours of classes.
 mod palette;
+// Identified parameters of single samples against the truth.
+mod parameters;
 // Clusters against how samples were made, and predicted against measured numbers.
 mod process;
 // A latent space of many dimensions seen from few.
@@ -166,6 +168,11 @@ fn scenes(run: &RunDirectory) -> Vec<(&'static str, Result<Scene>)> {
         if process::wanted(predictions, known) {
             scenes.push(("process", process::scene(&caption, predictions, known, matching)));
         }
+    }
+    if let Ok(predictions) = &predictions
+        && parameters::any(predictions)
+    {
+        scenes.push(("parameters", parameters::scene(&caption, predictions, known)));
     }
     scenes
 }

@@ -10,6 +10,9 @@ use ndarray_npy::{NpzReader, NpzWriter, ReadNpyError, ReadNpzError};
 
 use super::atomic;
 
+/// Between the modality whose expert says something and the one it says it from.
+const FROM: &str = "_from_";
+
 /// Contents of `predictions.npz`: D test samples, N clusters, l latent dimensions. f64 in memory; what has D rows is
 /// stored as f32.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +51,8 @@ pub struct ModalityPredictions {
     /// Responsibility-weighted means of the test data in the modality's own units, (N,d); NaN for a cluster without
     /// data.
     pub mean: Option<Array2<f64>>,
+    /// Of a curve: some test samples of each cluster in the modality's own units, (N,S,d); NaN where a cluster has fewer.
+    pub members: Option<Array3<f64>>,
     /// Where the expert is a differential equation: its solutions for the identified parameters, (N,S,T).
     pub solution: Option<Array3<f64>>,
     /// The test data of a modality of few values, (D,d); NaN for a sample without it.
@@ -60,6 +65,12 @@ pub struct ModalityPredictions {
     pub nearest: Option<Array3<f64>>,
     /// Where the modality was manufactured from a differential equation: its noise-free solution for each label, (K,S,T).
     pub known: Option<Array3<f64>>,
+    /// Where the modality has an expert: what it identified for each sample (D,Q), in physical units; as many as the summary names.
+    pub parameters: Option<Array2<f64>>,
+    /// The same from one modality alone, by its name, (D,Q) each; NaN for samples without it.
+    pub parameters_from: BTreeMap<String, Array2<f64>>,
+    /// Where the data carry it, the truth about the same (D,Q); NaN where a quantity is not known.
+    pub true_parameters: Option<Array2<f64>>,
 }
 
 impl Predictions {
@@ -117,6 +128,19 @@ impl Predictions {
                 if let Some(array) = &modality.mean {
                     npz.add_array(format!("mean_{name}"), array)?;
                 }
+                for (kind, array) in
+                    [("parameters", &modality.parameters), ("true_parameters", &modality.true_parameters)]
+                {
+                    if let Some(array) = array {
+                        npz.add_array(format!("{kind}_{name}"), &single(array))?;
+                    }
+                }
+                if let Some(array) = &modality.members {
+                    npz.add_array(format!("members_{name}"), &array.mapv(|x| x as f32))?;
+                }
+                for (given, array) in &modality.parameters_from {
+                    npz.add_array(format!("parameters_{name}{FROM}{given}"), &single(array))?;
+                }
                 for (kind, array) in [("solution", &modality.solution), ("known", &modality.known)] {
                     if let Some(array) = array {
                         npz.add_array(format!("{kind}_{name}"), array)?;
@@ -168,6 +192,18 @@ impl Predictions {
                     predictions.modality(modality).decoded = Some(npz.floats(&name)?);
                 } else if let Some(modality) = name.strip_prefix("mean_") {
                     predictions.modality(modality).mean = Some(npz.floats(&name)?);
+                } else if let Some(modality) = name.strip_prefix("members_") {
+                    predictions.modality(modality).members = Some(npz.floats(&name)?);
+                } else if let Some(modality) = name.strip_prefix("parameters_") {
+                    match modality.rsplit_once(FROM) {
+                        Some((modality, given)) => {
+                            let array = npz.floats(&name)?;
+                            predictions.modality(modality).parameters_from.insert(given.to_owned(), array);
+                        }
+                        None => predictions.modality(modality).parameters = Some(npz.floats(&name)?),
+                    }
+                } else if let Some(modality) = name.strip_prefix("true_parameters_") {
+                    predictions.modality(modality).true_parameters = Some(npz.floats(&name)?);
                 } else if let Some(modality) = name.strip_prefix("solution_") {
                     predictions.modality(modality).solution = Some(npz.floats(&name)?);
                 } else if let Some(modality) = name.strip_prefix("known_") {
@@ -222,6 +258,10 @@ impl Predictions {
             if let Some(array) = &modality.cluster {
                 shape(&format!("cluster_from_{name}"), array.shape(), &[d])?;
             }
+            let of_samples = modality.parameters.iter().chain(modality.parameters_from.values());
+            for array in of_samples.chain(&modality.true_parameters) {
+                shape(&format!("parameters_{name}"), array.shape(), &[d, array.ncols()])?;
+            }
             if let Some(array) = &modality.solution {
                 let (_, states, times) = array.dim();
                 shape(&format!("solution_{name}"), array.shape(), &[n, states, times])?;
@@ -243,6 +283,11 @@ impl Predictions {
                 let (_, k, size) = array.dim();
                 let size = modality.decoded.as_ref().map_or(size, Array2::ncols);
                 shape(&format!("nearest_{name}"), array.shape(), &[n, k, size])?;
+            }
+            if let Some(array) = &modality.members {
+                let (_, members, size) = array.dim();
+                let size = modality.decoded.as_ref().map_or(size, Array2::ncols);
+                shape(&format!("members_{name}"), array.shape(), &[n, members, size])?;
             }
             if let Some(array) = &modality.decoded {
                 shape(&format!("decoded_{name}"), array.shape(), &[n, array.ncols()])?;

@@ -290,6 +290,10 @@ fn predictions() -> Predictions {
         predicted: Some(Array2::from_elem((3, 3), 0.5)),
         predicted_from_others: Some(Array2::from_elem((3, 3), -0.5)),
         nearest: Some(ndarray::Array3::from_elem((2, 4, 3), 0.75)),
+        members: Some(ndarray::Array3::from_elem((2, 4, 3), 0.125)),
+        parameters: Some(array![[0.5, 1.0], [1.5, 2.0], [2.5, 3.0]]),
+        parameters_from: [("picture".to_owned(), Array2::from_elem((3, 2), 0.75))].into(),
+        true_parameters: Some(array![[0.5, 1.25], [1.5, 2.25], [2.5, 3.25]]),
     };
     let decoded_only = ModalityPredictions { decoded: Some(Array2::zeros((2, 7))), ..Default::default() };
     Predictions {

@@ -29,6 +29,17 @@ impl Default for LatentFitOptions {
     }
 }
 
+impl LatentFitOptions {
+    fn check(&self) -> Result<()> {
+        for (name, value) in [("tolerance", self.tolerance), ("variance_floor", self.variance_floor)] {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(Error::InvalidParameter { name: name.to_owned(), value, requirement: "at least 0" });
+            }
+        }
+        Ok(())
+    }
+}
+
 /// What an M-step came to.
 #[derive(Debug, Clone)]
 pub struct LatentFit {
@@ -86,15 +97,25 @@ impl LatentExpert {
     /// # Errors
     /// As [`LatentSums::add`], and [`Error::InvalidParameter`] for an option outside its domain.
     pub fn fit(&mut self, samples: LatentSamples<'_>, options: &LatentFitOptions) -> Result<LatentFit> {
-        let LatentFitOptions { max_iterations, tolerance, variance_floor } = *options;
-        for (name, value) in [("tolerance", tolerance), ("variance_floor", variance_floor)] {
-            if !(value.is_finite() && value >= 0.0) {
-                return Err(Error::InvalidParameter { name: name.to_owned(), value, requirement: "at least 0" });
-            }
-        }
-        let var = &samples.var + variance_floor;
+        options.check()?;
+        let var = &samples.var + options.variance_floor;
         let samples = LatentSamples { var: var.view(), ..samples };
-        let mut best = self.sums(samples)?;
+        self.fit_streamed(|latent| latent.sums(samples), options)
+    }
+
+    /// As [`fit`](Self::fit) for samples that are not all in memory: `sums` streams over them, and adds them to empty sums of the expert it is
+    /// handed. It is called once for every iteration and once before the first; the variance floor is its own to add.
+    ///
+    /// # Errors
+    /// Those of `sums`, and [`Error::InvalidParameter`] for an option outside its domain.
+    pub fn fit_streamed<E: From<Error>>(
+        &mut self,
+        mut sums: impl FnMut(&Self) -> Result<LatentSums, E>,
+        options: &LatentFitOptions,
+    ) -> Result<LatentFit, E> {
+        options.check()?;
+        let LatentFitOptions { max_iterations, tolerance, .. } = *options;
+        let mut best = sums(self)?;
         let n_clusters = self.n_clusters();
         let mut damping = vec![1e-4; n_clusters];
         let mut converged: Vec<bool> = best.count.iter().map(|&count| count < EMPTY_COUNT).collect();
@@ -106,7 +127,7 @@ impl LatentExpert {
                     damping[c] *= 10.0;
                 }
             }
-            let tried = self.sums(samples)?;
+            let tried = sums(self)?;
             iterations += 1;
             for c in 0..n_clusters {
                 if converged[c] {
@@ -129,7 +150,7 @@ impl LatentExpert {
         Ok(LatentFit { sums: best, iterations, converged })
     }
 
-    fn sums(&self, samples: LatentSamples<'_>) -> Result<LatentSums> {
+    pub(super) fn sums(&self, samples: LatentSamples<'_>) -> Result<LatentSums> {
         let mut sums = LatentSums::new(self);
         sums.add(self, samples)?;
         Ok(sums)

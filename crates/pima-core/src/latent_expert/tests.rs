@@ -360,7 +360,13 @@ fn a_nonlinear_expert_is_recovered_from_a_start_without_slopes() {
         sums.add(&found, planted.samples(&var, &present, &weight)).unwrap();
         sums.objective().to_owned()
     };
-    let fit = found.fit(planted.samples(&var, &present, &weight), &LatentFitOptions::default()).unwrap();
+    let mut streamed = found.clone();
+    let (samples, options) = (planted.samples(&var, &present, &weight), LatentFitOptions::default());
+    let fit = found.fit(samples, &options).unwrap();
+    let floored = &var + options.variance_floor;
+    let all = LatentSamples { var: floored.view(), ..samples };
+    streamed.fit_streamed(|latent| latent.sums(all), &options).unwrap();
+    assert_eq!(streamed.coefficients(), found.coefficients());
     assert!(fit.converged.iter().all(|&c| c) && fit.iterations < 25, "{fit:?}");
     for c in 0..2 {
         assert!(fit.sums.objective()[c] < 1e-2 * start[c]);

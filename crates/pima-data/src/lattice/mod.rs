@@ -30,6 +30,7 @@ use crate::error::{Error, Result};
 use crate::labels::Labels;
 use crate::modality::{MeasurementAxis, ModalityData};
 use crate::rng::RowGenerators;
+use crate::truth::Truth;
 pub use folder::{LatticeFolder, LatticeNote, LoadedLattices, StressUnit, load_lattices};
 pub use mechanics::{CompressionTest, LatticeSpecimen, ScalingLaw};
 pub use structure::LatticeKind;
@@ -84,7 +85,7 @@ impl Default for LatticeOptions {
 /// Generated lattices with their truth.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GeneratedLattices {
-    /// Modalities `image` and `stress`; labels are the kinds; a row's group is its specimen.
+    /// Modalities `image` and `stress`; labels are the kinds; a row's group is its specimen, whose moduli and yield are its truth.
     pub dataset: Dataset,
     /// What each specimen is, by its group.
     pub specimens: Vec<LatticeSpecimen>,
@@ -131,8 +132,19 @@ pub fn generate_lattices(options: &LatticeOptions, seed: u64) -> Result<Generate
     let labels = Labels::named(labels, LatticeKind::ALL.map(|kind| kind.name().to_owned()).to_vec())?;
     let modalities = vec![ModalityData::new(IMAGE, shape, images)?, stress(curves, None, options.test.strains())?];
     let dataset = Dataset::new("generated lattices (not photographs)", modalities, Some(labels))?;
-    let specimens = made.into_iter().map(|(specimen, _)| specimen).collect();
-    Ok(GeneratedLattices { dataset: dataset.with_groups(groups)?, specimens })
+    let specimens: Vec<_> = made.into_iter().map(|(specimen, _)| specimen).collect();
+    let truth = truth(&specimens, &groups)?;
+    Ok(GeneratedLattices { dataset: dataset.with_groups(groups)?.with_truth(truth)?, specimens })
+}
+
+/// What a user reads off a curve, for every row, under the names that the strain-hardening expert has for it.
+fn truth(specimens: &[LatticeSpecimen], groups: &[usize]) -> Result<Truth> {
+    let names = ["elastic modulus", "hardening modulus", "yield strain", "yield stress"];
+    let values = Array2::from_shape_fn((groups.len(), names.len()), |(row, k)| {
+        let specimen = &specimens[groups[row]];
+        [specimen.elastic_modulus, specimen.hardening_modulus, specimen.yield_strain, specimen.yield_stress()][k]
+    });
+    Truth::new(names.map(str::to_owned).to_vec(), values)
 }
 
 /// The curves' modality, MPa over strain.

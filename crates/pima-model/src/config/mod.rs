@@ -6,13 +6,13 @@ mod place;
 mod refit;
 mod training;
 
-pub use modality::{DecoderVariance, ExpertConfig, ModalityConfig, SourceConfig};
+pub use modality::{DecoderVariance, ExpertConfig, ModalityConfig, SeesLatent, SourceConfig};
 pub use peers::PeersConfig;
 pub use refit::{RefitConfig, RefitObjective};
 pub use training::{EmConfig, EmWhen, ExpertUpdate, Recipe, Schedule, StartConfig, TrainingConfig, WeightUpdate};
 
 use crate::{Error, Result};
-use pima_data::{SpectraFiles, SplitFractions};
+use pima_data::{LatticeFolder, LatticeOptions, SpectraFiles, SplitFractions};
 use place::Problem;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -59,6 +59,15 @@ pub struct DataConfig {
     /// How many structures the source `silicon` has; 772 when absent, as in 2023, section 4.3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub structures: Option<usize>,
+    /// What the source `lattice` generates; when absent, as many gyroids and octets as in 2022, section 3.2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lattice: Option<LatticeOptions>,
+    /// The folder of the source `lattice-folder`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
+    /// How the source `lattice-folder` reads its photographs and curves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lattice_folder: Option<LatticeFolder>,
     /// Fractions for training and validation (and test, where the collection does not bring its own test set).
     #[serde(default)]
     pub split: SplitFractions,
@@ -89,6 +98,10 @@ pub enum DataSource {
     Spectra,
     /// Generated silicon structures: spectra of lattice vibrations and stresses.
     Silicon,
+    /// Generated metal lattices: images and stress-strain curves.
+    Lattice,
+    /// A folder of photographs of metal lattices and of their stress-strain curves.
+    LatticeFolder,
 }
 
 /// Size of the model.
@@ -148,6 +161,7 @@ impl ExperimentConfig {
         for (key, given, belongs_to) in [
             ("file", self.data.file.is_some(), DataSource::Npz),
             ("spectra", self.data.spectra.is_some(), DataSource::Spectra),
+            ("folder", self.data.folder.is_some(), DataSource::LatticeFolder),
         ] {
             match (given, self.data.source == belongs_to) {
                 (true, false) => return Err(format!("data.{key} is for another source than data.source names")),
@@ -157,6 +171,14 @@ impl ExperimentConfig {
         }
         if self.data.structures.is_some_and(|n| n == 0 || self.data.source != DataSource::Silicon) {
             return Err("data.structures is for the source \"silicon\", and at least 1".to_owned());
+        }
+        for (key, given, belongs_to) in [
+            ("lattice", self.data.lattice.is_some(), DataSource::Lattice),
+            ("lattice_folder", self.data.lattice_folder.is_some(), DataSource::LatticeFolder),
+        ] {
+            if given && self.data.source != belongs_to {
+                return Err(format!("data.{key} is for another source than data.source names"));
+            }
         }
         if self.model.latent == 0 {
             return Err("model.latent is 0: the latent space needs at least one dimension".to_owned());

@@ -1,7 +1,7 @@
 //! One modality of an experiment: where its values come from, how they are normalised, encoded and decoded.
 
 use pima_data::{NormalisationMethod, OscillatorOptions};
-use pima_experts::{Basis, OdeOptions, PouOptions, Term};
+use pima_experts::{Basis, HardeningOptions, OdeOptions, PouOptions, Term};
 use pima_nets::{DecoderConfig, EncoderConfig};
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +41,26 @@ pub struct ModalityConfig {
     /// The physical model that decodes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expert: Option<ExpertConfig>,
+    /// Lets the expert see the latent point: each sample then has physical parameters of its own (2023, eq. 11). Absent: they are the cluster's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expert_sees_latent: Option<SeesLatent>,
+}
+
+/// When the parameters of an expert become affine in the latent point, `theta_c + A_c z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SeesLatent {
+    /// The first joint epoch in which they are. Until then clusters form around curves of their own.
+    pub from_epoch: usize,
+    /// For so many epochs the slopes `A_c` stay what fits of single curves said, so that encoders learn to place samples along them, before the M-step
+    /// moves them. (`experts = "adam"` has no such M-step.)
+    pub hold_epochs: usize,
+}
+
+impl Default for SeesLatent {
+    fn default() -> Self {
+        Self { from_epoch: 2, hold_epochs: 3 }
+    }
 }
 
 /// Where a modality's values come from.
@@ -117,6 +137,8 @@ pub enum ExpertConfig {
         #[serde(default = "eight")]
         components: usize,
     },
+    /// Strain hardening: an elastic line through the origin, then a plastic one (2022, section 3.2).
+    Hardening(HardeningOptions),
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
@@ -154,6 +176,11 @@ impl ModalityConfig {
                 ));
             }
             _ => {}
+        }
+        if self.expert.is_none() && self.expert_sees_latent.is_some() {
+            return Err(format!(
+                "modality {name:?}: expert_sees_latent is for experts; a neural decoder sees the latent point anyway"
+            ));
         }
         if self.weight.is_some_and(|w| !(w.is_finite() && w > 0.0)) {
             return Err(format!(

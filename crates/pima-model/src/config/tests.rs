@@ -93,3 +93,39 @@ fn mistakes_get_one_line_each() {
     );
     assert!(message("[training]", "[training]\nadam = { beta1 = 1.5 }").contains("training.adam"));
 }
+
+#[test]
+fn each_source_has_its_own_keys() {
+    let lattice = "source = \"lattice\"\nlattice = { n_gyroid = 4, n_octet = 5 }";
+    let read = parse(&GOOD.replace("source = \"mnist\"", lattice)).unwrap();
+    assert_eq!(read.data.lattice.unwrap().n_octet, 5);
+    let folder = "source = \"lattice-folder\"\nfolder = \"lab\"\nlattice_folder = { percent = true, stress = \"GPa\" }";
+    let read = parse(&GOOD.replace("source = \"mnist\"", folder)).unwrap();
+    assert!(read.data.lattice_folder.unwrap().percent);
+    for (wrong, says) in [
+        ("source = \"mnist\"\nlattice = {}", "data.lattice is for another source"),
+        ("source = \"lattice\"\nlattice_folder = {}", "data.lattice_folder is for another source"),
+        ("source = \"lattice\"\nfolder = \"lab\"", "data.folder is for another source"),
+        ("source = \"lattice-folder\"", "data.source needs data.folder"),
+        ("source = \"lattice\"\nlattice = { n_cubic = 4 }", "n_cubic"),
+    ] {
+        let text = message("source = \"mnist\"", wrong);
+        assert!(text.contains(says), "{text}");
+    }
+}
+
+#[test]
+fn only_an_expert_can_be_made_to_see() {
+    let expert = "expert = { kind = \"linear\", basis = { kind = \"slope\" } }";
+    let read = parse(&GOOD.replace(expert, &format!("{expert}\nexpert_sees_latent = {{ hold_epochs = 5 }}"))).unwrap();
+    assert_eq!(read.modalities[1].expert_sees_latent, Some(SeesLatent { from_epoch: 2, hold_epochs: 5 }));
+    let again = parse(&read.to_toml().unwrap()).unwrap();
+    assert_eq!(again, read);
+    let decoder = "decoder = { type = \"deconv\" }";
+    let text = message(decoder, &format!("{decoder}\nexpert_sees_latent = {{}}"));
+    assert!(text.contains("\"image\": expert_sees_latent is for experts"), "{text}");
+    assert!(message(expert, &format!("{expert}\nexpert_sees_latent = {{ from = 1 }}")).contains("from"));
+    let hardening = parse(&GOOD.replace(expert, "expert = { kind = \"hardening\", knee = 0.001 }")).unwrap();
+    assert!(matches!(hardening.modalities[1].expert, Some(ExpertConfig::Hardening(options)) if options.knee == 0.001));
+    assert!(message(expert, "expert = { kind = \"hardening\", kne = 0.001 }").contains("kne"));
+}

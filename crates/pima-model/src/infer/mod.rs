@@ -2,8 +2,12 @@
 //! modalities, with uncertainty.
 
 mod components;
+mod identified;
 mod score;
 
+pub use identified::InferredParameters;
+
+use crate::expert::curves_in;
 use crate::model::{Encodings, Head, Model};
 use crate::randomness::{Purpose, generator};
 use crate::train::standard_normal;
@@ -105,6 +109,8 @@ pub struct Prediction {
     pub draws: Option<Array3<f64>>,
     /// How well it does on what the samples really have; absent when that was not asked for.
     pub score: Option<Score>,
+    /// Where the modality has an expert: what it says about each sample.
+    pub parameters: Option<InferredParameters>,
 }
 
 impl Model {
@@ -283,13 +289,26 @@ impl Model {
         let modality = &self.modalities[m];
         let mut components = Components::new(modality.noise());
         let parts = match &modality.head {
-            // An expert's curve is its cluster's: the draws of z matter through p(c) alone.
-            Head::Expert(expert) => {
-                for (curve, weight) in expert.normalised().outer_iter().zip(seen.responsibilities.columns()) {
-                    components.add_shared(weight.to_owned(), curve.mapv(f64::from));
+            Head::Expert(expert) => match expert.latent() {
+                // Every draw has its own curve.
+                Some(latent) => {
+                    let share = 1.0 / seen.draws.len() as f64;
+                    for (z, of_z) in &seen.draws {
+                        for (c, weight) in of_z.columns().into_iter().enumerate() {
+                            let curves = curves_in(latent, z.view(), c, &self.normalisations[m])?;
+                            components.add(weight.mapv(|w| w * share), curves);
+                        }
+                    }
+                    Parts::DrawAndCluster
                 }
-                Parts::Cluster
-            }
+                // The curve is its cluster's: the draws of z matter through p(c) alone.
+                None => {
+                    for (curve, weight) in expert.normalised().outer_iter().zip(seen.responsibilities.columns()) {
+                        components.add_shared(weight.to_owned(), curve.mapv(f64::from));
+                    }
+                    Parts::Cluster
+                }
+            },
             Head::Networks(decoders) => no_grad(|| {
                 let share = 1.0 / seen.draws.len() as f64;
                 for (z, of_z) in &seen.draws {
@@ -328,7 +347,11 @@ impl Model {
         for mut of_sample in draws.iter_mut().flat_map(|draws| draws.outer_iter_mut()) {
             normalisation.invert(of_sample.view_mut());
         }
-        Ok(Prediction { mean, variance, intervals, draws, score })
+        let parameters = match &modality.head {
+            Head::Expert(expert) => Some(identified::parameters(expert, seen)),
+            Head::Networks(_) => None,
+        };
+        Ok(Prediction { mean, variance, intervals, draws, score, parameters })
     }
 }
 

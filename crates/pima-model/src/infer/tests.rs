@@ -1,7 +1,7 @@
 //! Tests of inference: against sums written out, and on the toy that training is tested on.
 
 use super::*;
-use crate::train::tests::{config, options, split, toy};
+use crate::train::tests::{config, options, see, split, toy};
 use crate::{load_model, train};
 use pima_data::{Batches, Dataset, Split};
 
@@ -81,6 +81,33 @@ fn draws_have_the_moments_that_are_told() {
             let off = &variance - &prediction.variance;
             let allowed = prediction.variance.mapv(|v| 0.05 * v + far * far * 20.0 / 40_000.0);
             assert!(ndarray::Zip::from(&off).and(&allowed).all(|off, allowed| off.abs() < *allowed), "{engine}: {off}");
+        }
+    }
+}
+
+/// The curve is a slope times t, so the moments of the one are those of the other.
+#[test]
+fn parameters_and_curves_are_of_the_same_draws() {
+    let (mut model, data, split) = trained();
+    let batch = gather(&model, &data, &split.test[..6]);
+    for sees in [false, true] {
+        if sees {
+            see(&mut model);
+        }
+        for engine in [Engine::Dropout, Engine::Bayes] {
+            let inferred = model.infer(&batch, &ask(&[0], &[1], engine), 0).unwrap();
+            let prediction = &inferred.predictions["curve"];
+            let parameters = prediction.parameters.as_ref().unwrap();
+            assert_eq!(parameters.names, ["slope"]);
+            let noise = model.modalities[1].noise();
+            for ((b, j), mean) in prediction.mean.indexed_iter() {
+                let t = j as f64 / 4.0;
+                assert!((mean - parameters.mean[[b, 0]] * t).abs() < 1e-5, "{engine} {sees}: {mean}");
+                let variance =
+                    noise[j] * model.normalisations[1].scale(j).powi(2) + (parameters.deviation[[b, 0]] * t).powi(2);
+                let of_curve = prediction.variance[[b, j]];
+                assert!((of_curve - variance).abs() < 1e-4 * of_curve, "{engine} {sees}: {of_curve} {variance}");
+            }
         }
     }
 }

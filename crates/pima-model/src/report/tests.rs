@@ -115,6 +115,99 @@ fn a_cluster_of_one_sample_or_none_has_no_standard_error() {
 }
 
 #[test]
+fn rows_that_repeat_each_other_count_once() {
+    let (model, data) = model("none", 2);
+    let g = hard(&[0, 0, 0, 1, 1, 1], 2);
+    let once = model.identified_experts(&data, &ROWS, g.view()).unwrap().remove(0);
+    // Every row three times over, as the views of one specimen.
+    let rows: Vec<usize> = (0..18).map(|row| row / 3).collect();
+    let thrice = data.select(&rows).unwrap().with_groups(rows.clone()).unwrap();
+    let all: Vec<usize> = (0..18).collect();
+    let g = g.select(Axis(0), &rows);
+    let again = model.identified_experts(&thrice, &all, g.view()).unwrap().remove(0);
+    for (a, b) in [(&once.standard_errors, &again.standard_errors), (&once.bounds, &again.bounds)] {
+        assert!(a.iter().zip(b).all(|(a, b)| (a / b - 1.0).abs() < 1e-6), "{a} {b}");
+    }
+}
+
+#[test]
+fn a_sample_has_the_parameters_of_its_clusters_by_its_place() {
+    let (mut model, _) = model("none", 2);
+    let prior =
+        pima_core::MixturePrior::new(ndarray::array![0.0, 0.0], ndarray::array![[-1.0], [1.0]], Array2::ones((2, 1)));
+    model.prior = prior.unwrap();
+    let (expert, normalisation, _) = model.expert_mut(0).unwrap();
+    expert.set_theta(ndarray::array![[2.0], [6.0]], normalisation);
+    let z = ndarray::array![[-1.0], [0.0], [f64::NAN]];
+    let found = model.sample_parameters(0, z.view()).unwrap().unwrap();
+    assert_eq!((&found.names[..], &found.units[..]), (&["slope".to_owned()][..], &["m/s".to_owned()][..]));
+    // p(c=1|z) = 1 / (1 + exp(-2 z)).
+    let share = 1.0 / (1.0 + 2.0_f64.exp());
+    assert!((found.values[[0, 0]] - (2.0 + 4.0 * share)).abs() < 1e-12, "{}", found.values);
+    assert!((found.values[[1, 0]] - 4.0).abs() < 1e-12 && found.values[[2, 0]].is_nan());
+    assert!(model.sample_parameters(1, z.view()).unwrap().is_none(), "a network identifies nothing");
+    // Where the expert sees the latent point: slope 3 z + 2 in one cluster, 6 in the other.
+    let (expert, normalisation, _) = model.expert_mut(0).unwrap();
+    let origin = Array2::zeros((2, 1));
+    let mut latent =
+        pima_core::LatentExpert::new(std::sync::Arc::clone(&expert.expert), expert.theta(), origin.view()).unwrap();
+    latent.set_coefficients(ndarray::array![[2.0, 3.0], [6.0, 0.0]].view()).unwrap();
+    expert.set_latent(latent, normalisation);
+    let found = model.sample_parameters(0, z.view()).unwrap().unwrap();
+    assert!((found.values[[0, 0]] - (-1.0 * (1.0 - share) + 6.0 * share)).abs() < 1e-12, "{}", found.values);
+}
+
+/// Two classes of four rows each, two rows a group, with a truth that grows within each class.
+fn known() -> Dataset {
+    let values = Array2::from_shape_fn((8, 2), |(d, j)| (d + j) as f32);
+    let x = ModalityData::new("x", ModalityShape::Curve { channels: 1, length: 2 }, values).unwrap();
+    let labels = pima_data::Labels::new(vec![0, 0, 0, 0, 1, 1, 1, 1], 2).unwrap();
+    let truth = Array2::from_shape_fn((8, 1), |(d, _)| [1.0, 2.0, 11.0, 12.0][d / 2]);
+    let truth = pima_data::Truth::new(vec!["slope".to_owned()], truth).unwrap();
+    let data = Dataset::new("known", vec![x], Some(labels)).unwrap();
+    data.with_groups((0..8).map(|d| d / 2).collect()).unwrap().with_truth(truth).unwrap()
+}
+
+fn identified(values: [f64; 8]) -> SampleParameters {
+    let values = Array2::from_shape_vec((8, 1), values.to_vec()).unwrap();
+    SampleParameters { names: vec!["slope".to_owned()], units: vec![String::new()], values }
+}
+
+#[test]
+fn telling_classes_apart_is_no_agreement_and_views_of_a_specimen_are_averaged() {
+    let data = known();
+    let rows: Vec<usize> = (0..8).collect();
+    let of = |values| truth_correlations(&identified(values), &data, &rows)["slope"];
+    // One number a class.
+    assert_eq!(of([1.5, 1.5, 1.5, 1.5, 11.5, 11.5, 11.5, 11.5]), 0.0);
+    // Right on average over the two views of each specimen, in one class reversed in size but not in sense.
+    assert!((of([0.0, 2.0, 1.0, 3.0, 11.0, 11.0, 12.0, 12.0]) - 1.0).abs() < 1e-12);
+    assert!((of([2.0, 2.0, 1.0, 1.0, 12.0, 12.0, 11.0, 11.0]) + 1.0).abs() < 1e-12);
+    // Deviations of (-1/2, 1/2) in truth against (-1/2, 1/2) and (1/2, -1/2): they cancel.
+    assert!(of([1.0, 1.0, 2.0, 2.0, 12.0, 12.0, 11.0, 11.0]).abs() < 1e-12);
+    let names = ["slope".to_owned(), "colour".to_owned()];
+    let means = true_class_means(&names, &data, 1).unwrap();
+    assert!(means[0] == 11.5 && means[1].is_nan());
+    assert!(true_class_means(&names, &data, 2).is_none() && true_class_means(&names, &lines(), 0).is_none());
+    assert!(truth_correlations(&identified([0.0; 8]), &lines(), &[0, 1, 2, 3, 4]).is_empty(), "no truth is known");
+}
+
+#[test]
+fn the_mean_of_a_class_errs_by_its_spread() {
+    let data = lines().with_only(&["line"]).unwrap();
+    assert!(class_mean_errors(&model("none", 2).0, &lines(), &ROWS, &ROWS).unwrap().is_empty(), "no labels");
+    let labels = pima_data::Labels::new(vec![0, 0, 0, 1, 1, 1], 2).unwrap();
+    let data = Dataset::new("lines", vec![data.modalities()[0].clone(), lines().modalities()[1].clone()], Some(labels));
+    let data = data.unwrap();
+    let errors = class_mean_errors(&model("none", 2).0, &data, &[0, 2, 3], &[1, 4, 5]).unwrap();
+    // Class 0 from samples 0 and 2, slope 0.85; class 1 from sample 3, slope 4. Sample 5 has no line. First values are noise.
+    let expected: f64 = T[1..].iter().map(|t| (0.65 * t).powi(2) + (0.5 * t).powi(2)).sum::<f64>()
+        + (-0.1_f64 - 0.15).powi(2)
+        + (-0.2_f64 - 0.0).powi(2);
+    assert!((errors["line"] / (expected / 8.0).sqrt() - 1.0).abs() < 1e-5, "{errors:?}");
+}
+
+#[test]
 fn cluster_means_are_in_the_modalitys_units_and_pass_over_missing_samples() {
     let (model, data) = model("standard", 3);
     let g = hard(&[0, 0, 0, 1, 1, 1], 3);

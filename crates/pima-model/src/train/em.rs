@@ -2,6 +2,7 @@
 
 use super::step::{At, Step};
 use crate::config::{ExpertUpdate, TrainingConfig, WeightUpdate};
+use crate::expert::LatentPoints;
 use crate::model::Model;
 use crate::randomness::{Purpose, generator};
 use crate::{Error, Result};
@@ -19,34 +20,53 @@ pub(crate) const EVALUATION_ROWS: usize = 512;
 #[derive(Debug, Clone)]
 pub(crate) struct EmSums {
     pub(crate) mixture: MixtureSums,
-    /// Per expert: its modality and its sums.
+    /// Per expert that depends on the cluster alone: its modality and its sums.
     pub(crate) curves: Vec<(usize, CurveSums)>,
+    /// What experts that see the latent point need; `None` without one.
+    pub(crate) points: Option<LatentPoints>,
 }
 
 impl EmSums {
     pub(crate) fn new(model: &Model) -> Self {
         let n_clusters = model.prior.n_clusters();
-        let curves =
-            model.experts().map(|(m, expert)| (m, CurveSums::new(n_clusters, expert.expert.n_outputs()))).collect();
-        Self { mixture: MixtureSums::new(n_clusters, model.prior.n_latent()), curves }
+        let plain = model.experts().filter(|(_, expert)| expert.latent().is_none());
+        let curves = plain.map(|(m, expert)| (m, CurveSums::new(n_clusters, expert.expert.n_outputs()))).collect();
+        let seeing = model.experts().any(|(_, expert)| expert.latent().is_some());
+        let points = seeing.then(LatentPoints::default);
+        Self { mixture: MixtureSums::new(n_clusters, model.prior.n_latent()), curves, points }
+    }
+
+    /// The same, and where every sample is in latent space whether an expert sees it or not.
+    pub(crate) fn with_points(model: &Model) -> Self {
+        Self { points: Some(LatentPoints::default()), ..Self::new(model) }
     }
 
     /// Adds the batch whose loss is in the step's workspace.
     pub(crate) fn add(&mut self, step: &Step, batch: &Batch) -> Result<()> {
         let workspace = &step.workspace;
         self.mixture.add(workspace.responsibilities(), workspace.fused_mean(), workspace.fused_logvar())?;
+        if let Some(points) = &mut self.points {
+            let g = workspace.responsibilities();
+            points.add(batch.rows(), g, workspace.fused_mean(), workspace.fused_logvar());
+        }
         add_curves(&mut self.curves, workspace.responsibilities(), batch)
     }
 
-    /// Maximises: experts always; components unless they are held; weights when the recipe solves them.
-    pub(crate) fn maximise(&self, model: &mut Model, config: &TrainingConfig, hold: bool) -> Result<()> {
+    /// Maximises: experts unless `hold` says otherwise; components unless they are held; weights when the recipe solves them.
+    pub(crate) fn maximise(
+        &self,
+        model: &mut Model,
+        dataset: &Dataset,
+        config: &TrainingConfig,
+        hold: &Held,
+    ) -> Result<()> {
         let options = MixtureUpdate {
             variance: config.em.variance,
             variance_floor: config.em.variance_floor,
             update_weights: config.weights == WeightUpdate::ClosedForm,
         };
         let updated = self.mixture.maximise(&model.prior, &options)?;
-        if hold {
+        if hold.centres {
             model.prior.set_logits(updated.logits().to_owned())?;
         } else {
             model.prior = updated;
@@ -58,8 +78,26 @@ impl EmSums {
                 }
             }
         }
+        let Some(points) = &self.points else { return Ok(()) };
+        let centres = model.prior.mean().to_owned();
+        for m in 0..model.modalities.len() {
+            let held = hold.slopes[m] || config.experts != ExpertUpdate::ClosedForm;
+            if let Some((expert, normalisation, _)) = model.expert_mut(m) {
+                let data = &dataset.modalities()[m];
+                expert.maximise_latent(points, data, centres.view(), held, normalisation)?;
+            }
+        }
         Ok(())
     }
+}
+
+/// What an M-step leaves alone.
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    /// The mixture's components.
+    pub(crate) centres: bool,
+    /// Per modality: how its expert's parameters depend on the latent point.
+    pub(crate) slopes: Vec<bool>,
 }
 
 /// Adds a batch's normalised expert modalities, weighted by responsibilities (B,N).
@@ -77,7 +115,8 @@ pub(crate) fn add_curves(
     Ok(())
 }
 
-/// One pass that encodes all `rows` (Algorithm 1's first half) and collects what the M-steps need.
+/// One pass that encodes all `rows` (Algorithm 1's first half) and adds to `sums` what the M-steps need.
+#[expect(clippy::too_many_arguments, reason = "a model, its data and a position")]
 pub(crate) fn em_pass(
     model: &Model,
     dataset: &Dataset,
@@ -86,8 +125,8 @@ pub(crate) fn em_pass(
     step: &mut Step,
     seed: u64,
     epoch: usize,
+    mut sums: EmSums,
 ) -> Result<EmSums> {
-    let mut sums = EmSums::new(model);
     let batches = Batches::new(dataset, &model.normalisations)?;
     let mut batch = Batch::default();
     tch::no_grad(|| {

@@ -4,6 +4,8 @@
 mod anchor;
 // Adam on the few f64 parameters that are not network weights.
 mod small_adam;
+// When experts begin to see the latent point.
+mod seeing;
 // Where a run starts: experts in data space, a mixture in latent space, centres placed apart.
 mod start;
 // One batch: forward, the loss in pima-core, backward.
@@ -20,5 +22,7 @@ pub(crate) use step::{At, LossSums, Step};
 pub(crate) use trainer::best_checkpoint;
 pub use trainer::{TrainOptions, TrainOutcome, train};
 
+#[cfg(test)]
+mod lattice_tests;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -109,7 +109,6 @@ impl Step {
         } else {
             self.recon = Array2::zeros((batch.len(), columns));
         }
-        let presence = batch.weight();
         let mut networks = Vec::with_capacity(model.modalities.len());
         for (m, modality) in model.modalities.iter().enumerate() {
             let tensor = match &modality.head {
@@ -118,13 +117,8 @@ impl Step {
                 }
                 Head::Networks(_) => None,
                 Head::Expert(expert) => {
-                    expert.add_reconstruction(
-                        batch.values(m),
-                        presence.row(m),
-                        modality.weight,
-                        modality.variance,
-                        self.recon.view_mut(),
-                    );
+                    let measured = model.measured(m, batch, self.workspace.z());
+                    expert.add_reconstruction(&measured, self.recon.view_mut())?;
                     None
                 }
             };
@@ -166,13 +160,7 @@ impl Step {
             sums.recon_by_modality[m] += match (&modality.head, &forward.networks[m]) {
                 (Head::Expert(expert), _) => {
                     let mut own = Array2::zeros(responsibilities.dim());
-                    expert.add_reconstruction(
-                        batch.values(m),
-                        presence.row(m),
-                        modality.weight,
-                        modality.variance,
-                        own.view_mut(),
-                    );
+                    expert.add_reconstruction(&model.measured(m, batch, self.workspace.z()), own.view_mut())?;
                     (own * responsibilities).sum()
                 }
                 (Head::Networks(_), Some(tensor)) => {
@@ -186,7 +174,7 @@ impl Step {
     }
 
     /// The flat gradient of the batch's mean loss by the network parameters: back through the decoders, the kernel and the encoders.
-    pub(crate) fn gradient(&mut self, model: &Model, forward: Forward, at: At) -> Result<Tensor> {
+    pub(crate) fn gradient(&mut self, model: &Model, batch: &Batch, forward: Forward, at: At) -> Result<Tensor> {
         let device = model.parameters.device();
         let gradient = model.parameters.zero_gradient();
         // sum over b, c of dloss/dR_bc R_bc, with dloss/dR held constant: its gradient is the chain rule through the decoders.
@@ -199,13 +187,17 @@ impl Step {
             };
             surrogate = Some(surrogate.map_or_else(|| term.shallow_clone(), |s| s + &term));
         }
-        let z_adjoint = match surrogate {
+        let mut z_adjoint = match surrogate {
             Some(loss) => {
                 let rest = model.parameters.backward(&loss, &model.decoder_ids(), &[&forward.z], &gradient)?;
                 to_array2(&rest[0])?
             }
             None => Array2::zeros(self.workspace.z().dim()),
         };
+        for (m, expert) in model.experts() {
+            let measured = model.measured(m, batch, self.workspace.z());
+            expert.add_z_adjoint(&measured, self.workspace.grad_recon(), z_adjoint.view_mut())?;
+        }
         self.workspace.pull_back(z_adjoint.view()).map_err(|error| explain(error, model, "gradient", at))?;
         for (m, output) in forward.encodings.outputs.iter().enumerate() {
             let Some((index, mean, logvar)) = output else { continue };
@@ -239,7 +231,7 @@ impl Step {
         small: &mut SmallAdam,
         at: At,
     ) -> Result<f64> {
-        let gradient = self.gradient(model, forward, at)?;
+        let gradient = self.gradient(model, batch, forward, at)?;
         let norm = f64::try_from(gradient.f_norm()?)?;
         if !norm.is_finite() {
             return Err(Error::NotFinite {
@@ -274,12 +266,10 @@ impl Step {
         }
         if config.experts == ExpertUpdate::Adam {
             for (m, expert) in model.experts() {
-                let modality = &model.modalities[m];
-                let residual = expert.residual(batch.values(m), batch.weight().row(m), self.workspace.grad_recon());
                 let gradient =
-                    expert.gradient(residual.view(), modality.weight, modality.variance, &model.normalisations[m]);
+                    expert.gradient(&model.measured(m, batch, self.workspace.z()), self.workspace.grad_recon())?;
                 gradients.extend(gradient.iter().map(|g| g * scale));
-                thetas.push((m, expert.theta().to_owned()));
+                thetas.push((m, expert.trained()));
             }
         }
         if gradients.is_empty() {
@@ -291,7 +281,7 @@ impl Step {
         model.prior.set_logits(logits)?;
         for (m, theta) in thetas {
             if let Some((expert, normalisation, _)) = model.expert_mut(m) {
-                expert.set_theta(theta, normalisation);
+                expert.set_trained(theta, normalisation)?;
             }
         }
         Ok(())

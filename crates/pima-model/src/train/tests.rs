@@ -6,13 +6,14 @@ use crate::config::{DecoderVariance, ExperimentConfig, Recipe};
 use crate::model::Model;
 use crate::observe::{EpochRecord, Event, Observe};
 use crate::{Error, evaluate};
-use ndarray::Array2;
-use pima_core::{ClusterPosterior, ModalityShape};
+use ndarray::{Array2, array};
+use pima_core::{ClusterPosterior, LatentExpert, ModalityShape};
 use pima_data::{Batch, Batches, Dataset, Labels, MeasurementAxis, ModalityData, Split, SplitFractions};
 use pima_nets::{Adam, Mode};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::path::Path;
+use std::sync::Arc;
 use tch::Device;
 
 const CONFIG: &str = r#"
@@ -102,11 +103,13 @@ fn loss_at(model: &mut Model, values: &[f32], batch: &Batch, eps: &Array2<f64>, 
 /// Networks by torch, loss by pima-core, and the seam between them: one Adam-free gradient against central differences, along random directions.
 #[test]
 fn the_gradient_of_a_whole_step_is_that_of_the_loss() {
-    for (posterior, per_cluster) in [
-        (ClusterPosterior::Exact, false),
-        (ClusterPosterior::Latent, false),
-        (ClusterPosterior::Exact, true),
-        (ClusterPosterior::Latent, true),
+    for (posterior, per_cluster, sees) in [
+        (ClusterPosterior::Exact, false, false),
+        (ClusterPosterior::Latent, false, false),
+        (ClusterPosterior::Exact, true, false),
+        (ClusterPosterior::Latent, true, false),
+        (ClusterPosterior::Exact, false, true),
+        (ClusterPosterior::Latent, true, true),
     ] {
         let decoder = "decoder = { type = \"deconv\", base_channels = 3, channels = [4] }";
         let many = format!("{decoder}\ndecoder_per_cluster = true");
@@ -115,6 +118,9 @@ fn the_gradient_of_a_whole_step_is_that_of_the_loss() {
         let split = split(&data);
         let mut model = Model::new(&config, &data, &split, Device::Cpu, 5).unwrap();
         model.modalities[1].variance = 0.5;
+        if sees {
+            see(&mut model);
+        }
         let mut batch = Batch::default();
         Batches::new(&data, &model.normalisations).unwrap().gather(&split.train[..24], &mut batch).unwrap();
         let mut rng = ChaCha8Rng::seed_from_u64(2);
@@ -127,7 +133,7 @@ fn the_gradient_of_a_whole_step_is_that_of_the_loss() {
         let at = At { epoch: 1, batch: 1 };
         let forward =
             step.forward(&model, &batch, weight.view(), eps.view(), posterior, Mode::Train, true, at).unwrap();
-        let gradient = step.gradient(&model, forward, at).unwrap();
+        let gradient = step.gradient(&model, &batch, forward, at).unwrap();
         let gradient = Vec::<f32>::try_from(&gradient).unwrap();
 
         let norm = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
@@ -149,7 +155,7 @@ fn the_gradient_of_a_whole_step_is_that_of_the_loss() {
             // The networks are f32: differences are good to a few thousandths of the gradient's size.
             assert!(
                 (numeric - analytic).abs() < 5e-3 * norm,
-                "{posterior:?} {per_cluster}: {numeric} {analytic} of {norm}"
+                "{posterior:?} {per_cluster} {sees}: {numeric} {analytic} of {norm}"
             );
         }
     }
@@ -164,30 +170,46 @@ fn the_gradient_of_an_expert_is_that_of_the_loss() {
     Batches::new(&data, &model.normalisations).unwrap().gather(&split.train[..24], &mut batch).unwrap();
     let eps = Array2::zeros((24, 2));
     let values = model.parameters.snapshot().unwrap();
-    for posterior in [ClusterPosterior::Exact, ClusterPosterior::Latent] {
+    for (posterior, sees) in [
+        (ClusterPosterior::Exact, false),
+        (ClusterPosterior::Latent, false),
+        (ClusterPosterior::Exact, true),
+        (ClusterPosterior::Latent, true),
+    ] {
+        if sees {
+            see(&mut model);
+        }
         let mut step = Step::default();
         let weight = batch.weight().to_owned();
         let at = At { epoch: 1, batch: 1 };
         drop(step.forward(&model, &batch, weight.view(), eps.view(), posterior, Mode::Train, true, at).unwrap());
-        let (expert, modality) = (model.experts().next().unwrap().1, &model.modalities[1]);
-        let residual = expert.residual(batch.values(1), batch.weight().row(1), step.workspace.grad_recon());
-        let gradient = expert.gradient(residual.view(), modality.weight, modality.variance, &model.normalisations[1]);
-        let theta = expert.theta().to_owned();
-        for cluster in 0..3 {
-            let mut at_theta = |h: f64| {
-                let mut moved = theta.clone();
-                moved[[cluster, 0]] += h;
+        let expert = model.experts().next().unwrap().1;
+        let measured = model.measured(1, &batch, step.workspace.z());
+        let gradient = expert.gradient(&measured, step.workspace.grad_recon()).unwrap();
+        let trained = expert.trained();
+        for (at, &analytic) in gradient.indexed_iter() {
+            let mut moved_by = |h: f64| {
+                let mut moved = trained.clone();
+                moved[at] += h;
                 let (expert, normalisation, _) = model.expert_mut(1).unwrap();
-                expert.set_theta(moved, normalisation);
+                expert.set_trained(moved, normalisation).unwrap();
                 loss_at(&mut model, &values, &batch, &eps, posterior)
             };
-            let numeric = 24.0 * (at_theta(1e-3) - at_theta(-1e-3)) / 2e-3;
-            at_theta(0.0);
-            let analytic = gradient[[cluster, 0]];
+            let numeric = 24.0 * (moved_by(1e-3) - moved_by(-1e-3)) / 2e-3;
+            moved_by(0.0);
             let scale = gradient.iter().map(|g| g.abs()).fold(0.0, f64::max);
-            assert!((numeric - analytic).abs() < 1e-3 * scale, "{posterior:?} {cluster}: {numeric} {analytic}");
+            assert!((numeric - analytic).abs() < 1e-3 * scale, "{posterior:?} {at:?}: {numeric} {analytic}");
         }
     }
+}
+
+/// Slopes that are not zero, so that the curve depends on the latent point.
+pub(crate) fn see(model: &mut Model) {
+    let centres = model.prior.mean().to_owned();
+    let (expert, normalisation, _) = model.expert_mut(1).unwrap();
+    let mut latent = LatentExpert::new(Arc::clone(&expert.expert), expert.theta(), centres.view()).unwrap();
+    latent.set_coefficients(array![[-2.0, 0.5, -0.3], [0.1, -0.4, 0.2], [2.0, 0.3, 0.6]].view()).unwrap();
+    expert.set_latent(latent, normalisation);
 }
 
 #[test]

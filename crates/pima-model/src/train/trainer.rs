@@ -2,6 +2,7 @@
 
 use super::SmallAdam;
 use super::em::{EmSums, em_pass, standard_normal};
+use super::seeing;
 use super::start::{start_in_data_space, start_in_latent_space};
 use super::step::{At, LossSums, Step};
 use crate::checkpoint::{self, Progress};
@@ -217,21 +218,20 @@ impl Trainer<'_> {
         if joint_epoch == 1 && self.progress.batches == 0 {
             self.begin_joint(epoch, observer)?;
         }
+        if phase == Phase::Joint && self.progress.batches == 0 && seeing::is_due(self.config, &self.model, joint_epoch)
+        {
+            let points = self.em_pass(epoch - 1, EmSums::with_points(&self.model))?.points.unwrap_or_default();
+            seeing::begin(self.config, &mut self.model, self.dataset, joint_epoch, &points)?;
+            // What Adam knew was about other parameters.
+            self.small = SmallAdam::default();
+        }
         self.step.anchor = if self.held(joint_epoch) { self.progress.anchor.clone() } else { None };
         self.batches(epoch, phase, observer, begun)?;
         // Before the next epoch's Adam updates, as in Algorithm 1; done here so that the model that is validated and kept has it too.
         if phase == Phase::Joint && config.em.when == EmWhen::Epoch {
-            let sums = em_pass(
-                &self.model,
-                self.dataset,
-                &self.split.train,
-                config,
-                &mut self.step,
-                self.options.seed,
-                epoch,
-            )?;
-            let hold = self.held(joint_epoch);
-            sums.maximise(&mut self.model, config, hold)?;
+            let sums = self.em_pass(epoch, EmSums::new(&self.model))?;
+            let hold = seeing::held(self.config, joint_epoch, self.held(joint_epoch));
+            sums.maximise(&mut self.model, self.dataset, config, &hold)?;
         }
         self.learn_variances(joint_epoch);
         let train = self.progress.sums.record(&self.model);
@@ -280,8 +280,8 @@ impl Trainer<'_> {
         let (config, seed) = (&self.config.training, self.options.seed);
         if !config.start.from_data {
             // Algorithm 1 opens with an EM update.
-            let sums = em_pass(&self.model, self.dataset, &self.split.train, config, &mut self.step, seed, epoch - 1)?;
-            return sums.maximise(&mut self.model, config, false);
+            let sums = self.em_pass(epoch - 1, EmSums::new(&self.model))?;
+            return sums.maximise(&mut self.model, self.dataset, config, &seeing::held(self.config, 1, false));
         }
         if self.start_modality().is_none() {
             let rows = &self.split.train;
@@ -289,6 +289,12 @@ impl Trainer<'_> {
             observer.event(&Event::Note(&note));
         }
         Ok(())
+    }
+
+    /// One pass that encodes all training samples; `epoch` names its random numbers.
+    fn em_pass(&mut self, epoch: usize, sums: EmSums) -> Result<EmSums> {
+        let (config, seed, rows) = (&self.config.training, self.options.seed, &self.split.train);
+        em_pass(&self.model, self.dataset, rows, config, &mut self.step, seed, epoch, sums)
     }
 
     /// Centres that were placed are held for the first epochs; centres that were fitted are not.
@@ -346,8 +352,9 @@ impl Trainer<'_> {
             if let EmWhen::Batches(every) = config.em.when {
                 between_em_updates = (k + 1) % every != 0 && k + 1 < self.n_batches();
                 if joint && !between_em_updates {
-                    let hold = self.held(epoch - self.n_warmup());
-                    em.maximise(&mut self.model, config, hold)?;
+                    let joint_epoch = epoch - self.n_warmup();
+                    let hold = seeing::held(self.config, joint_epoch, self.held(joint_epoch));
+                    em.maximise(&mut self.model, self.dataset, config, &hold)?;
                     em = EmSums::new(&self.model);
                 }
             }
