@@ -1,5 +1,6 @@
 //! What a trained model makes of a split: the ELBO, clusters from all modalities and from each alone, and the scores where labels exist.
 
+use crate::fuse::Fused;
 use crate::model::{Encodings, Head, Model};
 use crate::observe::LossRecord;
 use crate::randomness::{Purpose, generator};
@@ -82,6 +83,7 @@ pub fn evaluate(
     let (mut batch, mut step, mut sums) = (Batch::default(), Step::default(), LossSums::default());
     let mut mean = Array2::zeros((n, n_latent));
     let mut logvar = Array2::zeros((n, n_latent));
+    let mut responsibilities = Array2::zeros((n, model.prior.n_clusters()));
     let mut alone_mean = Array3::from_elem((n_modalities, n, n_latent), f64::NAN);
     let mut refitted_mean = model.refitted.is_some().then(|| alone_mean.clone());
     let mut squares: Vec<_> = model.modalities.iter().map(|m| (Array1::zeros(m.shape.size()), 0.0)).collect();
@@ -92,12 +94,19 @@ pub fn evaluate(
                 crate::train::standard_normal(chunk.len(), n_latent, &mut generator(seed, Purpose::Evaluation, 0, k));
             let at = crate::train::At { epoch: 0, batch: k + 1 };
             let weight = batch.weight().to_owned();
-            let forward =
-                step.forward(model, &batch, weight.view(), eps.view(), posterior, Mode::Evaluate, true, at)?;
+            // The loss is that of one component of each posterior; all else is of the whole.
+            let drawn = model.draw_component(weight.clone(), &mut generator(seed, Purpose::Evaluation, 1, k))?;
+            let forward = step.forward(model, &batch, drawn.view(), eps.view(), posterior, Mode::Evaluate, true, at)?;
             step.add_loss(model, &batch, &forward, &mut sums)?;
             let range = k * ROWS..k * ROWS + chunk.len();
-            mean.slice_mut(s![range.clone(), ..]).assign(&step.workspace.fused_mean());
-            logvar.slice_mut(s![range.clone(), ..]).assign(&step.workspace.fused_logvar());
+            let whole =
+                if drawn == weight { None } else { Some(model.encode(&batch, weight.view(), Mode::Evaluate)?) };
+            let encodings = whole.as_ref().unwrap_or_else(|| forward.encodings());
+            let fused = model.fuse(encodings, weight.view())?;
+            let (fused_mean, fused_var) = fused.moments();
+            mean.slice_mut(s![range.clone(), ..]).assign(&fused_mean);
+            logvar.slice_mut(s![range.clone(), ..]).assign(&fused_var.mapv_into(f64::ln));
+            responsibilities.slice_mut(s![range.clone(), ..]).assign(&fused.responsibilities());
             let keep = |means: &mut Array3<f64>, encodings: &Encodings| {
                 for m in 0..n_modalities {
                     for (b, row) in range.clone().enumerate().filter(|(b, _)| weight[[m, *b]] != 0.0) {
@@ -105,16 +114,14 @@ pub fn evaluate(
                     }
                 }
             };
-            keep(&mut alone_mean, forward.encodings());
+            keep(&mut alone_mean, encodings);
             if let (Some(means), Some(refitted)) = (&mut refitted_mean, &model.refitted) {
                 keep(means, &model.encode_with(&refitted.parameters, &batch, weight.view(), Mode::Evaluate)?);
             }
-            add_squares(model, &batch, step.workspace.fused_mean(), &mut squares)?;
+            add_squares(model, &batch, &fused, &mut squares)?;
         }
         Ok::<_, Error>(())
     })?;
-    let mut responsibilities = Array2::zeros((n, model.prior.n_clusters()));
-    model.prior.responsibilities(mean.view(), responsibilities.view_mut())?;
     let clusters = most_probable(responsibilities.view());
     let labels: Option<Vec<usize>> =
         dataset.labels().map(|labels| rows.iter().map(|&row| labels.values()[row]).collect());
@@ -187,17 +194,10 @@ fn alone_evaluation(
 }
 
 /// Adds squared errors of each coordinate in normalised units, and the number of samples, per modality.
-fn add_squares(
-    model: &Model,
-    batch: &Batch,
-    mean: ArrayView2<'_, f64>,
-    squares: &mut [(Array1<f64>, f64)],
-) -> Result<()> {
-    let mut responsibilities = Array2::zeros((mean.nrows(), model.prior.n_clusters()));
-    model.prior.responsibilities(mean, responsibilities.view_mut())?;
+fn add_squares(model: &Model, batch: &Batch, fused: &Fused, squares: &mut [(Array1<f64>, f64)]) -> Result<()> {
     let weight = batch.weight();
     for (m, (sum, count)) in squares.iter_mut().enumerate() {
-        let decoded = model.decode(m, mean, responsibilities.view())?;
+        let decoded = fused.decode(model, m)?;
         for (b, (x, e)) in batch.values(m).outer_iter().zip(decoded.outer_iter()).enumerate() {
             if weight[[m, b]] == 0.0 {
                 continue;
@@ -254,26 +254,29 @@ pub fn cross_modal_errors(
     Ok(sums.iter().enumerate().map(of_given).filter(|(_, errors): &(_, BTreeMap<_, _>)| !errors.is_empty()).collect())
 }
 
-/// Means and variances (D,l) of the fused posteriors of `rows`, from all modalities that each has.
-pub(crate) fn fused_posteriors(model: &Model, dataset: &Dataset, rows: &[usize]) -> Result<(Array2<f64>, Array2<f64>)> {
-    let n_latent = model.prior.n_latent();
+/// Means and variances (D,l) of the fused posteriors of `rows` from all modalities that each has, and the cluster's posterior (D,N).
+pub(crate) fn fused_posteriors(
+    model: &Model,
+    dataset: &Dataset,
+    rows: &[usize],
+) -> Result<(Array2<f64>, Array2<f64>, Array2<f64>)> {
+    let shape = (rows.len(), model.prior.n_latent());
     let batches = Batches::new(dataset, &model.normalisations)?;
     let mut batch = Batch::default();
-    let mut mean = Array2::zeros((rows.len(), n_latent));
-    let mut logvar = Array2::zeros((rows.len(), n_latent));
-    no_grad(|| {
-        for (k, chunk) in rows.chunks(ROWS).enumerate() {
-            batches.gather(chunk, &mut batch)?;
-            let weight = batch.weight().to_owned();
-            let encodings = model.encode(&batch, weight.view(), Mode::Evaluate)?;
-            let range = k * ROWS..k * ROWS + chunk.len();
-            let (mean, logvar) = (mean.slice_mut(s![range.clone(), ..]), logvar.slice_mut(s![range, ..]));
-            pima_core::product_of_experts(encodings.mean.view(), encodings.logvar.view(), weight.view(), mean, logvar)?;
-        }
-        Ok::<_, Error>(())
-    })?;
-    logvar.mapv_inplace(f64::exp);
-    Ok((mean, logvar))
+    let (mut mean, mut var) = (Array2::zeros(shape), Array2::zeros(shape));
+    let mut responsibilities = Array2::zeros((rows.len(), model.prior.n_clusters()));
+    for (k, chunk) in rows.chunks(ROWS).enumerate() {
+        batches.gather(chunk, &mut batch)?;
+        let weight = batch.weight().to_owned();
+        let encodings = no_grad(|| model.encode(&batch, weight.view(), Mode::Evaluate))?;
+        let fused = model.fuse(&encodings, weight.view())?;
+        let (own_mean, own_var) = fused.moments();
+        let range = k * ROWS..k * ROWS + chunk.len();
+        mean.slice_mut(s![range.clone(), ..]).assign(&own_mean);
+        var.slice_mut(s![range.clone(), ..]).assign(&own_var);
+        responsibilities.slice_mut(s![range, ..]).assign(&fused.responsibilities());
+    }
+    Ok((mean, var, responsibilities))
 }
 
 impl Model {

@@ -14,6 +14,8 @@ mod error;
 mod evaluate;
 // An expert as a decoder.
 mod expert;
+// What the modalities of a sample say together.
+mod fuse;
 // From points of the latent space to all modalities.
 mod generate;
 // From some modalities to the others.

@@ -7,7 +7,7 @@ use crate::randomness::{Purpose, generator};
 use crate::refit::{RefitAbout, Refitted};
 use crate::{Error, Result};
 use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2};
-use pima_core::{Expert, MixturePrior, ModalityShape};
+use pima_core::{Expert, Fusion, MixturePrior, ModalityShape};
 use pima_data::{Batch, Dataset, ModalityDescription, Normalisation, Split, oscillator_trajectories};
 use pima_experts::{
     CurveUnits, DictionaryOde, LinearExpert, OdeExpert, PrincipalComponents, SnodeExpert, StrainHardening, fit_pou,
@@ -68,6 +68,8 @@ pub struct Model {
     pub(crate) modalities: Vec<ModalityModel>,
     pub(crate) normalisations: Vec<Normalisation>,
     pub(crate) prior: MixturePrior,
+    /// How the modalities' posteriors are fused.
+    pub(crate) fusion: Fusion,
     /// Encoders for use alone, once they have been refitted.
     pub(crate) refitted: Option<Refitted>,
 }
@@ -137,7 +139,7 @@ impl Model {
         let mean = Array2::from_shape_fn((n_clusters, n_latent), |_| rng.sample(StandardNormal));
         let prior = MixturePrior::new(Array1::zeros(n_clusters), mean, Array2::ones((n_clusters, n_latent)))?;
         let parameters = build.finish(device, config.training.precision)?;
-        Ok(Self { parameters, modalities, normalisations, prior, refitted: None })
+        Ok(Self { parameters, modalities, normalisations, prior, fusion: config.model.fusion, refitted: None })
     }
 
     /// The mixture prior over the latent space.

@@ -1,9 +1,9 @@
 //! Single samples of a split: which are typical of a cluster, and what the model predicts of each from some modalities.
 
-use crate::Result;
 use crate::evaluate::Evaluation;
 use crate::infer::InferOptions;
 use crate::model::Model;
+use crate::{Error, Result};
 use ndarray::Array2;
 use pima_data::{Batch, Batches, Dataset};
 
@@ -44,6 +44,9 @@ pub fn predicted_from(
     predict: usize,
     seed: u64,
 ) -> Result<Array2<f64>> {
+    if let Some(&m) = given.iter().chain([&predict]).find(|m| **m >= model.modality_names().count()) {
+        return Err(Error::Infer { problem: format!("there is no modality number {m}") });
+    }
     let options = InferOptions {
         given: given.to_vec(),
         predict: vec![predict],

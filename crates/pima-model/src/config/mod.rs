@@ -12,6 +12,7 @@ pub use refit::{RefitConfig, RefitObjective};
 pub use training::{EmConfig, EmWhen, ExpertUpdate, Recipe, Schedule, StartConfig, TrainingConfig, WeightUpdate};
 
 use crate::{Error, Result};
+use pima_core::Fusion;
 use pima_data::{LatticeFolder, LatticeOptions, SpectraFiles, SplitFractions};
 use place::Problem;
 use serde::{Deserialize, Serialize};
@@ -112,6 +113,15 @@ pub struct ModelConfig {
     pub latent: usize,
     /// Clusters of the mixture prior, N.
     pub clusters: usize,
+    /// How the modalities' posteriors are fused: `poe`, a product of experts (2023, eq. 5); `moe`, a mixture of them; `mopoe`, a mixture of the products over all
+    /// their subsets. Where a mixture is fused by, each training step draws one of its components for each sample.
+    #[serde(default, skip_serializing_if = "is_product")]
+    pub fusion: Fusion,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_product(fusion: &Fusion) -> bool {
+    *fusion == Fusion::ProductOfExperts
 }
 
 impl ExperimentConfig {

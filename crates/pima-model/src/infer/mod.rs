@@ -14,7 +14,7 @@ use crate::train::standard_normal;
 use crate::{Error, Result};
 use components::Components;
 use ndarray::{Array1, Array2, Array3, ArrayView2, Axis};
-use pima_core::{MixturePrior, product_of_experts};
+use pima_core::{Fusion, MixturePrior, product_of_experts};
 use pima_data::Batch;
 use pima_nets::{Mode, tensor_from_f64, to_array2};
 use rand::Rng;
@@ -211,13 +211,20 @@ impl Model {
         rng: &mut impl Rng,
     ) -> Result<Seen> {
         let (n, l) = (weight.ncols(), self.prior.n_latent());
-        let (mut mean, mut var) = (Array2::zeros((n, l)), Array2::zeros((n, l)));
-        product_of_experts(encodings.mean.view(), encodings.logvar.view(), weight, mean.view_mut(), var.view_mut())?;
-        var.mapv_inplace(f64::exp);
-        let deviation = var.mapv(f64::sqrt);
+        let fused = |weight: ArrayView2<'_, f64>| -> Result<(Array2<f64>, Array2<f64>)> {
+            let (mut mean, mut logvar) = (Array2::zeros((n, l)), Array2::zeros((n, l)));
+            let (means, logvars) = (encodings.mean.view(), encodings.logvar.view());
+            product_of_experts(means, logvars, weight, mean.view_mut(), logvar.view_mut())?;
+            Ok((mean, logvar.mapv_into(|v| (0.5 * v).exp())))
+        };
+        let (mut mean, mut deviation) = fused(weight)?;
+        let (latent_mean, latent_var) = self.fuse(encodings, weight)?.moments();
         let mut responsibilities = Array2::zeros((n, self.prior.n_clusters()));
         let mut draws = Vec::with_capacity(samples);
         for _ in 0..samples {
+            if self.fusion != Fusion::ProductOfExperts {
+                (mean, deviation) = fused(self.draw_component(weight.to_owned(), rng)?.view())?;
+            }
             let z = &mean + &(standard_normal(n, l, rng) * &deviation);
             let mut of_z = Array2::zeros(responsibilities.dim());
             self.prior.responsibilities(z.view(), of_z.view_mut())?;
@@ -225,7 +232,7 @@ impl Model {
             draws.push((z, of_z));
         }
         responsibilities /= samples as f64;
-        Ok(Seen { latent_mean: mean, latent_var: var, responsibilities, draws })
+        Ok(Seen { latent_mean, latent_var, responsibilities, draws })
     }
 
     fn see_by_clusters(

@@ -69,9 +69,7 @@ impl Targets {
         let beside = |row: usize| (0..modalities.len()).any(|other| other != m && modalities[other].is_present(row));
         let rows: Vec<usize> =
             rows.iter().copied().filter(|&row| modalities[m].is_present(row) && beside(row)).collect();
-        let (mean, var) = fused_posteriors(model, dataset, &rows)?;
-        let mut responsibilities = Array2::zeros((rows.len(), model.prior.n_clusters()));
-        model.prior.responsibilities(mean.view(), responsibilities.view_mut())?;
+        let (mean, var, responsibilities) = fused_posteriors(model, dataset, &rows)?;
         Ok(Self { rows, mean, logvar: var.mapv_into(f64::ln), responsibilities })
     }
 

@@ -121,7 +121,7 @@ fn the_same_seed_gives_the_same_encoders_and_a_stop_keeps_the_old_ones() {
 
 #[test]
 fn samples_of_one_modality_alone_teach_its_encoder_what_it_is_sure_of() {
-    let data = toy(400, false);
+    let data = toy(900, false);
     // Nine images in ten come without a curve.
     let whole = split(&data);
     let (data, rows) = data.hide(&[0.0, 0.9], &whole.train, 5);

@@ -194,10 +194,9 @@ fn telling_classes_apart_is_no_agreement_and_views_of_a_specimen_are_averaged() 
 
 #[test]
 fn the_mean_of_a_class_errs_by_its_spread() {
-    let data = lines().with_only(&["line"]).unwrap();
     assert!(class_mean_errors(&model("none", 2).0, &lines(), &ROWS, &ROWS).unwrap().is_empty(), "no labels");
     let labels = pima_data::Labels::new(vec![0, 0, 0, 1, 1, 1], 2).unwrap();
-    let data = Dataset::new("lines", vec![data.modalities()[0].clone(), lines().modalities()[1].clone()], Some(labels));
+    let data = Dataset::new("lines", lines().modalities().to_vec(), Some(labels));
     let data = data.unwrap();
     let errors = class_mean_errors(&model("none", 2).0, &data, &[0, 2, 3], &[1, 4, 5]).unwrap();
     // Class 0 from samples 0 and 2, slope 0.85; class 1 from sample 3, slope 4. Sample 5 has no line. First values are noise.

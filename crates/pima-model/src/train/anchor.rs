@@ -2,7 +2,8 @@
 //!
 //! An expert ties a sample to a cluster through its reconstruction. A network that serves all clusters alike ties nothing: with centres placed in
 //! latent space but encoders that do not know them yet, clusters would be dealt out by chance. So for as long as placed centres are held, the
-//! reconstruction of a sample by cluster c carries -2 log g_c, with g the responsibilities of a Gaussian mixture that was fitted to the modality itself.
+//! reconstruction of a sample by cluster c carries -2 s log g_c, with g the responsibilities of a Gaussian mixture that was fitted to the modality itself, and
+//! s large enough that no distance between placed centres outweighs a clear word of the mixture.
 //! The ELBO holds for any cluster posterior; this one only says which to begin with.
 
 use crate::model::Model;
@@ -14,7 +15,7 @@ use pima_experts::PrincipalComponents;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-/// Smallest responsibility: `-2 log` of it still outweighs any distance between placed centres.
+/// Smallest responsibility.
 const SMALLEST: f64 = 1e-100;
 /// Samples gathered together.
 const ROWS: usize = 4096;
@@ -26,6 +27,13 @@ const COMPONENT_FLOOR: f64 = 1e-3;
 pub(crate) struct Anchor {
     modality: usize,
     mixture: Mixture,
+    /// s: what a responsibility of 1/e costs beside one of 1, in halves of a loss.
+    #[serde(default = "one")]
+    strength: f64,
+}
+
+fn one() -> f64 {
+    1.0
 }
 
 /// Where the clusters are.
@@ -59,14 +67,21 @@ impl Anchor {
         }
         let Some(n_components) = n_components else {
             let fit = fit_gmm(values.view(), options, rng)?;
-            return Ok((Self { modality: m, mixture: Mixture::Values(fit.prior) }, fit.log_likelihood));
+            return Ok((Self { modality: m, mixture: Mixture::Values(fit.prior), strength: 1.0 }, fit.log_likelihood));
         };
         let failed = |source| Error::Expert { modality: model.modalities[m].name.clone(), source };
         let components = PrincipalComponents::fit(values.view(), n_components).map_err(failed)?;
         let coordinates = coordinates(&components, values.view()).map_err(failed)?;
         let options = GmmOptions { variance_floor: COMPONENT_FLOOR, ..options.clone() };
         let (mixture, likelihood) = fit_full_gmm(coordinates.view(), &options, rng)?;
-        Ok((Self { modality: m, mixture: Mixture::Components { components, mixture } }, likelihood))
+        Ok((Self { modality: m, mixture: Mixture::Components { components, mixture }, strength: 1.0 }, likelihood))
+    }
+
+    /// Outweighs the distances between these centres (N,l) of unit variance: a sample costs half of its squared distance from the centre it is at.
+    pub(crate) fn outweigh(&mut self, centres: ArrayView2<'_, f64>) {
+        let square = |a: usize, b: usize| (&centres.row(a) - &centres.row(b)).mapv(|d| d * d).sum();
+        let pairs = (0..centres.nrows()).flat_map(|a| (0..a).map(move |b| (a, b)));
+        self.strength = pairs.map(|(a, b)| 0.5 * square(a, b)).fold(1.0, f64::max);
     }
 
     /// Weights of the clusters (N).
@@ -85,7 +100,7 @@ impl Anchor {
         }
     }
 
-    /// Adds `-2 log g_c` to `out` (B,N) for the samples that have the modality.
+    /// Adds `-2 s log g_c` to `out` (B,N) for the samples that have the modality.
     pub(crate) fn add_to(&self, batch: &Batch, mut out: ArrayViewMut2<'_, f64>) -> Result<()> {
         let values = batch.values(self.modality).mapv(f64::from);
         let mut responsibilities = Array2::zeros(out.dim());
@@ -99,7 +114,9 @@ impl Anchor {
         }
         let weight = batch.weight();
         for (b, mut out) in out.outer_iter_mut().enumerate().filter(|(b, _)| weight[[self.modality, *b]] != 0.0) {
-            out.zip_mut_with(&responsibilities.slice(s![b, ..]), |out, &g| *out -= 2.0 * g.max(SMALLEST).ln());
+            out.zip_mut_with(&responsibilities.slice(s![b, ..]), |out, &g| {
+                *out -= 2.0 * self.strength * g.max(SMALLEST).ln()
+            });
         }
         Ok::<_, Error>(())
     }

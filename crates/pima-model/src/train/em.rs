@@ -132,8 +132,9 @@ pub(crate) fn em_pass(
     tch::no_grad(|| {
         for (k, rows) in rows.chunks(EVALUATION_ROWS).enumerate() {
             batches.gather(rows, &mut batch)?;
-            let eps = standard_normal(rows.len(), model.prior.n_latent(), &mut generator(seed, Purpose::Em, epoch, k));
-            let weight = batch.weight().to_owned();
+            let mut rng = generator(seed, Purpose::Em, epoch, k);
+            let eps = standard_normal(rows.len(), model.prior.n_latent(), &mut rng);
+            let weight = model.draw_component(batch.weight().to_owned(), &mut rng)?;
             let at = At { epoch, batch: k + 1 };
             step.forward(model, &batch, weight.view(), eps.view(), config.posterior, Mode::Evaluate, false, at)?;
             sums.add(step, &batch)?;

@@ -50,6 +50,10 @@ pub(crate) fn start_in_data_space(
     };
     let centres = place_centres(model.prior.n_clusters(), model.prior.n_latent(), config.start.spacing, &mut rng);
     let centres = neighbours_together(centres, curves.view());
+    let anchor = anchor.map(|mut anchor| {
+        anchor.outweigh(centres.view());
+        anchor
+    });
     let var = Array2::ones(centres.dim());
     model.prior = MixturePrior::new(weights.mapv(|w| w.max(1e-12).ln()), centres, var)?;
     Ok((format!("start: {remark}"), anchor))
@@ -131,7 +135,7 @@ pub(crate) fn start_in_latent_space(
     epoch: usize,
 ) -> Result<String> {
     let mut rng = generator(seed, Purpose::Start, epoch, 1);
-    let (mean, var) = crate::evaluate::fused_posteriors(model, dataset, rows)?;
+    let (mean, var, _) = crate::evaluate::fused_posteriors(model, dataset, rows)?;
     let fit = fit_gmm(mean.view(), &gmm_options(model, config), &mut rng)?;
     // The mixture was fitted to the means: under the ELBO a component also covers the posteriors' own spread.
     let spread = var.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(var.ncols()));

@@ -318,7 +318,7 @@ impl Trainer<'_> {
             Batches::new(self.dataset, &self.model.normalisations)?.gather(rows, &mut batch)?;
             let mut rng = generator(seed, Purpose::Batch, epoch, k);
             let eps = standard_normal(rows.len(), n_latent, &mut rng);
-            let weight = keep_modalities(&batch, &keep, &mut rng);
+            let weight = self.model.draw_component(keep_modalities(&batch, &keep, &mut rng), &mut rng)?;
             let at = At { epoch, batch: k + 1 };
             let forward = self.step.forward(
                 &self.model,
