@@ -18,6 +18,8 @@ mod prepare;
 mod progress;
 // From events of the training to the run directory.
 mod recorder;
+// The results on the screen.
+mod result_table;
 // From evaluations to the summary and the predictions.
 mod results;
 // Aligned text.

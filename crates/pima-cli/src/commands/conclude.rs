@@ -11,7 +11,7 @@ use pima_nets::describe_device;
 use super::examples::examples;
 use crate::failure::say;
 use crate::progress::{Progress, shown};
-use crate::results;
+use crate::{result_table, results};
 
 /// How a run that came to its end is marked; whoever reads a summary looks for it.
 pub(super) const FINISHED: &str = "finished";
@@ -116,7 +116,7 @@ pub(super) fn conclude(
     if !progress.is_quiet() {
         say(format!(
             "\n{}\n{}: best epoch {} of {}, {}",
-            results::table(&summary.splits, &summary.experts),
+            result_table::table(&summary.splits, &summary.experts),
             run.root().display(),
             outcome.best_epoch,
             outcome.epochs,

@@ -11,7 +11,7 @@ use pima_nets::DeviceChoice;
 use super::began;
 use crate::args::{EvaluateArgs, Part};
 use crate::failure::{Blame, Outcome, say};
-use crate::{prepare, results};
+use crate::{prepare, result_table, results};
 
 /// A run's model with its data.
 pub(super) struct Loaded {
@@ -79,6 +79,6 @@ fn report(loaded: &Loaded, part: Option<Part>) -> Result<()> {
         None => ", not finished".to_owned(),
     };
     let head = format!("{}: {}, {}, seed {seed}{state}", run.root().display(), config.experiment, dataset.name());
-    say(format!("{head}\n\n{}", results::table(&splits, &experts)));
+    say(format!("{head}\n\n{}", result_table::table(&splits, &experts)));
     Ok(())
 }

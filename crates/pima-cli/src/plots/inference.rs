@@ -37,6 +37,9 @@ pub(crate) fn scene(caption: &Caption, examples: &InferenceExamples, summary: &S
     Ok(scene)
 }
 
+/// Draws the cell of a sample between two corners.
+type DrawCell<'a> = dyn Fn(&mut Scene, usize, (Point, Point)) + 'a;
+
 /// One pair of modalities.
 struct Band<'a> {
     seen: Row<'a>,
@@ -87,7 +90,7 @@ impl<'a> Band<'a> {
 
     fn draw(&self, scene: &mut Scene, n: usize, step: f64, cell: f64, top: f64) {
         let mut top = top;
-        let mut row = |scene: &mut Scene, what: &str, row: &Row, draw: &dyn Fn(&mut Scene, usize, (Point, Point))| {
+        let mut row = |scene: &mut Scene, what: &str, row: &Row, draw: &DrawCell<'_>| {
             let height = row.height(cell);
             for k in 0..n {
                 let left = LEFT + step * k as f64;

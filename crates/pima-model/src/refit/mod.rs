@@ -264,7 +264,7 @@ impl Run<'_> {
         let n = self.model.prior.n_clusters();
         let count = paired.responsibilities.sum_axis(Axis(0)).mapv_into(|count| count.max(f64::MIN_POSITIVE));
         let of_cluster =
-            |values: &Array2<f64>| paired.responsibilities.t().dot(values) / &count.view().insert_axis(Axis(1));
+            |values: &Array2<f64>| paired.responsibilities.t().dot(values) / count.view().insert_axis(Axis(1));
         let (mean, logvar) = (of_cluster(&paired.mean), of_cluster(&paired.logvar));
         let mut responsibilities = Array2::zeros((alone.len(), n));
         for (chunk, out) in alone.chunks(ROWS).zip(responsibilities.axis_chunks_iter_mut(Axis(0), ROWS)) {

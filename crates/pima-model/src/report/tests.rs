@@ -154,7 +154,7 @@ fn a_sample_has_the_parameters_of_its_clusters_by_its_place() {
     latent.set_coefficients(ndarray::array![[2.0, 3.0], [6.0, 0.0]].view()).unwrap();
     expert.set_latent(latent, normalisation);
     let found = model.sample_parameters(0, z.view()).unwrap().unwrap();
-    assert!((found.values[[0, 0]] - (-1.0 * (1.0 - share) + 6.0 * share)).abs() < 1e-12, "{}", found.values);
+    assert!((found.values[[0, 0]] - (6.0 * share - (1.0 - share))).abs() < 1e-12, "{}", found.values);
 }
 
 /// Two classes of four rows each, two rows a group, with a truth that grows within each class.

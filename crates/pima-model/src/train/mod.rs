@@ -8,6 +8,8 @@ mod small_adam;
 mod seeing;
 // Where a run starts: experts in data space, a mixture in latent space, centres placed apart.
 mod start;
+// Samples and modalities that a step sees.
+mod seen;
 // One batch: forward, the loss in pima-core, backward.
 mod step;
 // The mixture's and the experts' M-steps.

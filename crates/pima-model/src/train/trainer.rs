@@ -3,6 +3,7 @@
 use super::SmallAdam;
 use super::em::{EmSums, em_pass, standard_normal};
 use super::seeing;
+use super::seen::{complete_samples, keep_modalities};
 use super::start::{start_in_data_space, start_in_latent_space};
 use super::step::{At, LossSums, Step};
 use crate::checkpoint::{self, Progress};
@@ -16,7 +17,6 @@ use ndarray::{Array1, Array2};
 use pima_core::{ClusterPosterior, MixturePrior};
 use pima_data::{Batch, Batches, Dataset, Split, shuffle};
 use pima_nets::{Adam, Mode};
-use rand::Rng;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -89,19 +89,6 @@ pub fn train(
         best: None,
     };
     trainer.run(observer)
-}
-
-/// The rows that have every modality.
-fn complete_samples(dataset: &Dataset, split: &Split) -> Result<Split> {
-    let whole = |rows: &[usize]| -> Vec<usize> {
-        let has_all = |row: &usize| dataset.modalities().iter().all(|modality| modality.is_present(*row));
-        rows.iter().copied().filter(has_all).collect()
-    };
-    let (train, validation, test) = (whole(&split.train), whole(&split.validation), split.test.clone());
-    if train.is_empty() {
-        return Err(Error::NothingComplete { n: split.train.len() });
-    }
-    Ok(Split { train, validation, test })
 }
 
 struct Trainer<'a> {
@@ -439,25 +426,6 @@ fn checkpoint_file(folder: &Path, name: &str) -> PathBuf {
 /// The checkpoint of a run's model.
 pub(crate) fn best_checkpoint(folder: &Path) -> PathBuf {
     checkpoint_file(folder, "best")
-}
-
-/// Fusion weights (M,B): the presence mask with modality m kept with probability `keep[m]`; where all would drop out, all stay, which also keeps the
-/// multimodal posterior, the one that is wanted in the end, the most trained (for two modalities at 0.5: half the samples).
-fn keep_modalities(batch: &Batch, keep: &[f64], rng: &mut impl Rng) -> Array2<f64> {
-    let mut weight = batch.weight().to_owned();
-    if keep.iter().all(|&keep| keep >= 1.0) {
-        return weight;
-    }
-    for mut sample in weight.columns_mut() {
-        let present: Vec<usize> = (0..sample.len()).filter(|&m| sample[m] != 0.0).collect();
-        for &m in &present {
-            sample[m] = f64::from(u8::from(rng.random_bool(keep[m])));
-        }
-        if sample.iter().all(|&w| w == 0.0) {
-            present.iter().for_each(|&m| sample[m] = 1.0);
-        }
-    }
-    weight
 }
 
 /// The cluster posterior a config trains with.

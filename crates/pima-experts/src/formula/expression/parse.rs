@@ -123,7 +123,7 @@ fn tokens(text: &str) -> Result<Vec<(Token, usize)>, Wrong> {
                 };
                 return Err(wrong(column, reason));
             };
-            found.push((Token::Sign(*meaning), column));
+            found.push((Token::Sign(meaning), column));
             at += sign.len();
         }
     }
