@@ -48,15 +48,7 @@ impl Dataset {
                 return Err(Error::DuplicateModality { dataset: name, modality: modality.name().to_owned() });
             }
         }
-        if let Some(labels) = &labels
-            && labels.values().len() != n_samples
-        {
-            return Err(Error::Length {
-                what: format!("labels of dataset '{name}'"),
-                expected: n_samples,
-                got: labels.values().len(),
-            });
-        }
+        check_rows("labels", &name, n_samples, labels.as_ref().map(|labels| labels.values().len()))?;
         if let Some(row) = (0..n_samples).find(|&row| !modalities.iter().any(|modality| modality.is_present(row))) {
             return Err(Error::NothingPresent { row });
         }
@@ -69,13 +61,7 @@ impl Dataset {
     /// # Errors
     /// [`Error::Length`] unless there is one entry per row.
     pub fn with_held_out(mut self, held_out: Vec<bool>) -> Result<Self> {
-        if held_out.len() != self.n_samples() {
-            return Err(Error::Length {
-                what: format!("held-out marks of dataset '{}'", self.name),
-                expected: self.n_samples(),
-                got: held_out.len(),
-            });
-        }
+        check_rows("held-out marks", &self.name, self.n_samples(), Some(held_out.len()))?;
         self.held_out = Some(held_out);
         Ok(self)
     }
@@ -86,13 +72,7 @@ impl Dataset {
     /// # Errors
     /// [`Error::Length`] unless there is one entry per row.
     pub fn with_groups(mut self, groups: Vec<usize>) -> Result<Self> {
-        if groups.len() != self.n_samples() {
-            return Err(Error::Length {
-                what: format!("groups of dataset '{}'", self.name),
-                expected: self.n_samples(),
-                got: groups.len(),
-            });
-        }
+        check_rows("groups", &self.name, self.n_samples(), Some(groups.len()))?;
         self.groups = Some(groups);
         Ok(self)
     }
@@ -231,6 +211,16 @@ impl Dataset {
             })
             .collect();
         self.select(&rows)
+    }
+}
+
+/// That what is known of each row, if it is, is known of every one.
+pub(crate) fn check_rows(what: &str, dataset: &str, expected: usize, got: Option<usize>) -> Result<()> {
+    match got {
+        Some(got) if got != expected => {
+            Err(Error::Length { what: format!("{what} of dataset '{dataset}'"), expected, got })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -26,6 +26,10 @@ mod modality;
 mod normalise;
 /// Datasets as NumPy archives.
 mod npz;
+/// The arrays of a NumPy archive as streams.
+mod npz_archive;
+/// NumPy archives some rows at a time.
+mod npz_rows;
 /// Curves made from labels: the cubic oscillator.
 mod oscillator;
 /// Images from files.
@@ -61,6 +65,7 @@ pub use mnist::{MNIST_FILES, find_mnist, load_mnist};
 pub use modality::{MeasurementAxis, ModalityData, ModalityDescription};
 pub use normalise::{Normalisation, NormalisationMethod};
 pub use npz::{read_npz, write_npz};
+pub use npz_rows::NpzRows;
 pub use oscillator::{
     Measured, OscillatorOptions, OscillatorTrajectories, ParameterLaw, manufacture_oscillators, oscillator_trajectories,
 };

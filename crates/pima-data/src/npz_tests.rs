@@ -4,6 +4,8 @@ use ndarray::{Array2, Array3, Array4, array};
 use proptest::prelude::*;
 
 use super::*;
+use crate::labels::Labels;
+use crate::modality::{MeasurementAxis, ModalityData};
 
 /// Three modalities of three shapes, gaps, an axis, units, labels with names, groups and a held-out row.
 fn dataset() -> Dataset {

@@ -4,9 +4,7 @@ use std::path::Path;
 
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
-use crate::labels::Labels;
-use crate::modality::ModalityData;
-use crate::npz::Contents;
+use crate::npz_rows::NpzRows;
 
 /// A row that was left out, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,42 +21,12 @@ pub struct SkippedRow {
 /// # Errors
 /// As [`read_npz`](crate::read_npz), and [`Error::Empty`] when no row is left.
 pub fn read_npz_skipping(path: &Path) -> Result<(Dataset, Vec<usize>, Vec<SkippedRow>)> {
+    let mut rows = NpzRows::open(path)?;
     let mut bad = Some(Vec::new());
-    let Contents { name, modalities, labels, held_out, groups } = Contents::read(path, &mut bad)?;
-    let mut bad: Vec<SkippedRow> = bad.unwrap_or_default();
-    let n_rows = modalities.first().map_or(0, ModalityData::n_samples);
-    if let Some(other) = modalities.iter().find(|modality| modality.n_samples() != n_rows) {
-        let what = format!("rows of modality '{}'", other.name());
-        return Err(Error::Length { what, expected: n_rows, got: other.n_samples() });
+    match rows.next(usize::MAX, &mut bad)? {
+        Some((dataset, kept)) => Ok((dataset, kept, bad.unwrap_or_default())),
+        None => Err(Error::Empty { dataset: rows.name().to_owned(), what: "rows without a fault" }),
     }
-    for row in (0..n_rows).filter(|&row| !modalities.iter().any(|modality| modality.is_present(row))) {
-        bad.push(SkippedRow { row, problem: "has no modality".to_owned() });
-    }
-    bad.sort_by_key(|skipped| skipped.row);
-    bad.dedup_by_key(|skipped| skipped.row);
-    let kept: Vec<usize> =
-        (0..n_rows).filter(|row| bad.binary_search_by_key(row, |skipped| skipped.row).is_err()).collect();
-    if kept.is_empty() {
-        return Err(Error::Empty { dataset: name, what: "rows without a fault" });
-    }
-    let modalities = modalities.iter().map(|modality| modality.select(&kept)).collect();
-    let labels = match labels {
-        Some(labels) => {
-            let values = kept.iter().filter_map(|&row| labels.values().get(row).copied()).collect();
-            Some(Labels::named(values, labels.names().to_vec())?)
-        }
-        None => None,
-    };
-    let dataset = Dataset::new(name, modalities, labels)?;
-    let dataset = match held_out {
-        Some(held_out) => dataset.with_held_out(kept.iter().filter_map(|&row| held_out.get(row).copied()).collect())?,
-        None => dataset,
-    };
-    let dataset = match groups {
-        Some(groups) => dataset.with_groups(kept.iter().filter_map(|&row| groups.get(row).copied()).collect())?,
-        None => dataset,
-    };
-    Ok((dataset, kept, bad))
 }
 
 #[cfg(test)]

@@ -35,8 +35,7 @@ fn impute(args: &ImputeArgs, model: &Model, samples: &Samples) -> Result<()> {
     };
     let mut npz = NpzStream::new(&args.out);
     let mut filled = vec![0_usize; names.len()];
-    let mut first = 0;
-    samples.each_batch(model, |k, rows, batch| {
+    samples.each_batch(model, |k, rows, data, batch| {
         let inferred = model.infer(batch, &options, k)?;
         npz.add_integers("row", rows.iter().map(|&row| row as i64))?;
         npz.add_integers(
@@ -45,13 +44,13 @@ fn impute(args: &ImputeArgs, model: &Model, samples: &Samples) -> Result<()> {
         )?;
         for (m, name) in names.iter().enumerate() {
             let prediction = &inferred.predictions[name];
-            let own = samples.data.modalities().iter().find(|modality| modality.name() == name);
+            let own = data.modalities().iter().find(|modality| modality.name() == name);
             let (mut values, mut variance) = (prediction.mean.clone(), prediction.variance.clone());
             let mut imputed = vec![1; rows.len()];
             for (b, imputed) in imputed.iter_mut().enumerate().filter(|(b, _)| batch.weight()[[m, *b]] != 0.0) {
                 if let Some(own) = own {
                     // As it was measured, not as it came back from the normalisation.
-                    values.row_mut(b).assign(&own.values().row(first + b).mapv(f64::from));
+                    values.row_mut(b).assign(&own.values().row(b).mapv(f64::from));
                     variance.row_mut(b).fill(0.0);
                     *imputed = 0;
                 }
@@ -62,12 +61,11 @@ fn impute(args: &ImputeArgs, model: &Model, samples: &Samples) -> Result<()> {
             npz.add(&format!("{name}_var"), &shape, variance.iter().copied())?;
             npz.add_integers(&format!("{name}_imputed"), imputed.into_iter())?;
         }
-        first += rows.len();
         Ok(())
     })?;
     npz.finish()?;
     let counts = names.iter().zip(&filled).map(|(name, n)| format!("{name} in {n}"));
-    let n = samples.rows.len();
+    let n = samples.n_samples;
     say(format!("{}: {n} samples, imputed {}", args.out.display(), counts.collect::<Vec<_>>().join(", ")));
     samples.say_skipped();
     Ok(())

@@ -48,7 +48,7 @@ fn infer(args: &InferArgs, plan: &Plan) -> Result<()> {
     let begun = Instant::now();
     let Plan { model, samples, options } = plan;
     let mut npz = NpzStream::new(&args.out);
-    samples.each_batch(model, |k, rows, batch| {
+    samples.each_batch(model, |k, rows, _, batch| {
         let inferred = model.infer(batch, options, k)?;
         write(&mut npz, model, rows, &inferred, &options.intervals)
     })?;
@@ -68,8 +68,8 @@ fn infer(args: &InferArgs, plan: &Plan) -> Result<()> {
         args.out.display(),
         names(&options.given),
         options.engine,
-        samples.rows.len(),
-        samples.rows.len() as f64 / seconds
+        samples.n_samples,
+        samples.n_samples as f64 / seconds
     ));
     samples.say_skipped();
     Ok(())

@@ -1,73 +1,82 @@
 //! Samples that a user brings to a trained model, in a file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
-use ndarray::{Array2, s};
+use anyhow::{Context, Result, ensure};
+use ndarray::Array2;
 use pima_cli::RunDirectory;
-use pima_data::{Batch, Batches, Dataset, ModalityData, SkippedRow, read_npz, read_npz_skipping};
+use pima_core::ModalityShape;
+use pima_data::{Batch, Batches, Dataset, ModalityData, NpzRows, SkippedRow};
 use pima_model::{Model, load_model};
 use pima_nets::DeviceChoice;
 
 use crate::failure::say;
 use crate::prepare;
 
-/// Samples that are inferred together: what bounds the memory of what is inferred.
+/// Samples that are inferred together: what bounds the memory of what is read and inferred.
 const ROWS: usize = 512;
 
-/// Samples with some of a model's modalities each.
+/// Samples with some of a model's modalities each, in a file that is read batch by batch.
 pub(super) struct Samples {
-    pub(super) data: Dataset,
-    /// The number in the file of each row of the data.
-    pub(super) rows: Vec<usize>,
+    file: PathBuf,
+    /// How many there are, less those that were skipped.
+    pub(super) n_samples: usize,
     /// The model's modalities that the file has, by index.
     pub(super) given: Vec<usize>,
+    skip_bad_rows: bool,
     skipped: Vec<SkippedRow>,
 }
 
 impl Samples {
-    /// Reads an `.npz` file; rows that cannot be used are refused, or skipped.
+    /// Looks through an `.npz` file; rows that cannot be used are refused, or skipped. Batches need a second pass: a fault in the last row is found before
+    /// any work is done, and no more than a batch is in memory.
     pub(super) fn read(file: &Path, model: &Model, skip_bad_rows: bool) -> Result<Self> {
-        let (data, rows, skipped) = if skip_bad_rows {
-            read_npz_skipping(file)?
-        } else {
-            let data = read_npz(file).with_context(|| format!("{}: cannot be used", file.display()))?;
-            let rows = (0..data.n_samples()).collect();
-            (data, rows, Vec::new())
-        };
+        let cannot = || format!("{}: cannot be used", file.display());
+        let mut rows = NpzRows::open(file).with_context(cannot)?;
         let mut given = Vec::new();
-        for modality in data.modalities() {
-            let m = model.modality_index(modality.name()).with_context(|| file.display().to_string())?;
+        for modality in rows.modalities() {
+            let m = model.modality_index(&modality.name).with_context(|| file.display().to_string())?;
             let expected = model.modality_shape(m);
             ensure!(
-                fits(modality, expected),
+                fits(modality.shape, expected),
                 "{}: modality {:?} is a {} there, but the model was trained on a {expected}",
                 file.display(),
-                modality.name(),
-                modality.shape()
+                modality.name,
+                modality.shape
             );
             given.push(m);
         }
-        if let Some(row) = (0..data.n_samples()).find(|&row| !data.modalities().iter().any(|m| m.is_present(row))) {
-            bail!("{}: row {row} has no modality", file.display());
+        let mut n_samples = 0;
+        let mut bad = skip_bad_rows.then(Vec::new);
+        while let Some((_, numbers)) = rows.next(ROWS, &mut bad).with_context(cannot)? {
+            n_samples += numbers.len();
         }
-        Ok(Self { data, rows, given, skipped })
+        ensure!(n_samples > 0, "{}: no row is without a fault", file.display());
+        Ok(Self { file: file.to_owned(), n_samples, given, skip_bad_rows, skipped: bad.unwrap_or_default() })
     }
 
-    /// Calls `f` with the position, the rows' numbers in the file, and the values of one batch after the other.
+    /// Calls `f` for one batch after the other: with its position, its rows' numbers in the file, what the file has of them, and their values as the model
+    /// takes them.
     pub(super) fn each_batch(
         &self,
         model: &Model,
-        mut f: impl FnMut(usize, &[usize], &Batch) -> Result<()>,
+        mut f: impl FnMut(usize, &[usize], &Dataset, &Batch) -> Result<()>,
     ) -> Result<()> {
+        let mut rows = NpzRows::open(&self.file)?;
+        let mut bad = self.skip_bad_rows.then(Vec::new);
         let mut batch = Batch::default();
-        for (k, start) in (0..self.data.n_samples()).step_by(ROWS).enumerate() {
-            let end = (start + ROWS).min(self.data.n_samples());
-            let part = chunk(model, &self.data, start, end)?;
-            let all: Vec<usize> = (0..end - start).collect();
-            Batches::new(&part, model.normalisations())?.gather(&all, &mut batch)?;
-            f(k, &self.rows[start..end], &batch)?;
+        let (mut k, mut n_samples) = (0, 0);
+        while let Some((data, numbers)) = rows.next(ROWS, &mut bad)? {
+            let all: Vec<usize> = (0..numbers.len()).collect();
+            let complete = complete(model, &data)?;
+            Batches::new(&complete, model.normalisations())?.gather(&all, &mut batch)?;
+            f(k, &numbers, &data, &batch)?;
+            k += 1;
+            n_samples += numbers.len();
+            // Listed in the first pass.
+            bad.iter_mut().for_each(Vec::clear);
         }
+        ensure!(n_samples == self.n_samples, "{}: changed while it was read", self.file.display());
         Ok(())
     }
 
@@ -95,24 +104,24 @@ pub(super) fn check_output(out: &Path, force: bool) -> Result<()> {
 }
 
 /// A vector is a curve of one channel whose axis was not said.
-fn fits(modality: &ModalityData, expected: pima_core::ModalityShape) -> bool {
-    use pima_core::ModalityShape::{Curve, Vector};
-    match (modality.shape(), expected) {
+fn fits(given: ModalityShape, expected: ModalityShape) -> bool {
+    use ModalityShape::{Curve, Vector};
+    match (given, expected) {
         (Vector { length }, Curve { channels: 1, length: own })
         | (Curve { channels: 1, length }, Vector { length: own }) => length == own,
         (shape, expected) => shape == expected,
     }
 }
 
-/// Rows `start..end` as a dataset of the model's modalities; those that are not given are missing.
-fn chunk(model: &Model, data: &Dataset, start: usize, end: usize) -> Result<Dataset> {
+/// The samples as a dataset of all the model's modalities; those that are not given are missing.
+fn complete(model: &Model, data: &Dataset) -> Result<Dataset> {
+    let n = data.n_samples();
     let modalities = model.modality_names().enumerate().map(|(m, name)| {
         let shape = model.modality_shape(m);
-        let n = end - start;
         let modality = match data.modalities().iter().find(|modality| modality.name() == name) {
             Some(given) => {
-                let present = (start..end).map(|row| given.is_present(row)).collect();
-                ModalityData::with_missing(name, shape, given.values().slice(s![start..end, ..]).to_owned(), present)
+                let present = (0..n).map(|row| given.is_present(row)).collect();
+                ModalityData::with_missing(name, shape, given.values().to_owned(), present)
             }
             None => ModalityData::with_missing(name, shape, Array2::zeros((n, shape.size())), vec![false; n]),
         };
@@ -123,7 +132,7 @@ fn chunk(model: &Model, data: &Dataset, start: usize, end: usize) -> Result<Data
 
 /// As arrays of the modality are in data files.
 pub(super) fn shape_of(model: &Model, m: usize) -> Vec<usize> {
-    use pima_core::ModalityShape::{Curve, Image, Vector};
+    use ModalityShape::{Curve, Image, Vector};
     match model.modality_shape(m) {
         Image { channels, height, width } => vec![channels, height, width],
         Curve { channels, length } => vec![channels, length],
