@@ -1,6 +1,6 @@
 //! From evaluations to the summary, the predictions and the table on the screen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use ndarray::{Array1, Array2, Array3, s};

@@ -59,7 +59,7 @@ fn impute(args: &ImputeArgs, model: &Model, samples: &Samples) -> Result<()> {
             let shape = shape_of(model, m);
             npz.add(name, &shape, values.iter().copied())?;
             npz.add(&format!("{name}_var"), &shape, variance.iter().copied())?;
-            npz.add_integers(&format!("{name}_imputed"), imputed.into_iter())?;
+            npz.add_integers(&format!("{name}_imputed"), imputed)?;
         }
         Ok(())
     })?;
