@@ -30,7 +30,7 @@ use table::Experiment;
 pub(crate) const USAGE: &str = "\
 cargo xtask reproduce-paper [options]
 
-  --only 4.1,...               these experiments (default: all)
+  --only 4.1,...               these experiments (default: all, of each the rows that are not marked `brief = false`)
   --rows multimodal,...        these rows of their tables (default: those that are not marked `default = false`)
   --seeds K                    seeds 0 to K-1 (default: 1)
   --recipe fast|paper          training recipe (default: what the configs say)
@@ -175,7 +175,8 @@ fn plan(experiments: &[Experiment], options: &Options) -> Result<Vec<Job>> {
     for seed in 0..options.seeds {
         for (e, experiment) in experiments.iter().enumerate().filter(|(_, e)| chosen(e)) {
             for (r, row) in experiment.rows.iter().enumerate() {
-                let asked = options.rows.as_ref().map_or(row.default, |rows| rows.contains(&row.name));
+                let unnamed = row.default && (row.brief || options.only.is_some());
+                let asked = options.rows.as_ref().map_or(unnamed, |rows| rows.contains(&row.name));
                 if asked && row.peer.is_none() {
                     jobs.push(Job { experiment: e, row: r, seed });
                 }
@@ -247,7 +248,7 @@ mod tests {
     fn experiments() -> Vec<Experiment> {
         let table = |id: &str| {
             let text = format!(
-                "experiment = '{id}'\ntitle = 't'\n[[row]]\nname = 'a'\nlabel = 'a'\n[[row]]\nname = 'b'\nlabel = 'b'\ndefault = false\n"
+                "experiment = '{id}'\ntitle = 't'\n[[row]]\nname = 'a'\nlabel = 'a'\n[[row]]\nname = 'b'\nlabel = 'b'\ndefault = false\n[[row]]\nname = 'c'\nlabel = 'c'\nbrief = false\n"
             );
             Experiment::parse(&text, "folder".as_ref()).unwrap()
         };
@@ -267,7 +268,7 @@ mod tests {
     #[test]
     fn rows_and_experiments_are_chosen_by_name() {
         let only = Some(vec!["2".to_owned()]);
-        assert_eq!(planned(&Options { only, ..options() }), [(1, 0, 0)]);
+        assert_eq!(planned(&Options { only, ..options() }), [(1, 0, 0), (1, 2, 0)]);
         let rows = Some(vec!["b".to_owned()]);
         assert_eq!(planned(&Options { rows, ..options() }), [(0, 1, 0), (1, 1, 0)]);
     }
@@ -276,8 +277,8 @@ mod tests {
     fn unknown_names_are_answered_with_the_known() {
         let error = |options: Options| plan(&experiments(), &options).unwrap_err().to_string();
         assert!(error(Options { only: Some(vec!["3".into()]), ..options() }).contains("there are 1, 2"));
-        let rows = Some(vec!["c".into()]);
-        assert!(error(Options { rows, ..options() }).contains("there are a, b"));
+        let rows = Some(vec!["d".into()]);
+        assert!(error(Options { rows, ..options() }).contains("there are a, b, c"));
     }
 
     #[test]

@@ -16,6 +16,7 @@
 //! label = "image and line"
 //! config = "multimodal.toml"              # default: <name>.toml
 //! default = true                          # false: only when --rows names it
+//! brief = true                            # false: not when the command names nothing, which is to take half an hour at most
 //! note = "..."                            # printed under the table
 //! [row.paper]                             # by quantity, in the table's unit; each number optional
 //! accuracy = { max = 99.8, mean = 90.3, sd = 14.8, runs = 9 }
@@ -75,6 +76,9 @@ pub(super) struct Row {
     config: Option<String>,
     #[serde(default = "yes")]
     pub(super) default: bool,
+    /// Whether it runs when neither an experiment nor a row is named.
+    #[serde(default = "yes")]
+    pub(super) brief: bool,
     pub(super) note: Option<String>,
     #[serde(default)]
     pub(super) paper: BTreeMap<String, Paper>,
