@@ -67,7 +67,7 @@ pub struct Summary {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub experts: BTreeMap<String, ExpertSummary>,
     /// By modality of the expert, where the data carry the truth: the largest deviation of a cluster's parameter from it, in standard errors.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "numbers::map")]
     pub parameter_error: BTreeMap<String, f64>,
     /// Number of clusters, N.
     #[serde(default)]
@@ -147,11 +147,11 @@ pub struct SplitSummary {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "numbers::map")]
     pub rmse: BTreeMap<String, f64>,
     /// The same in normalised units: with min-max normalisation, a fraction of the training data's range.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "numbers::map")]
     pub rmse_normalised: BTreeMap<String, f64>,
     /// Of the test split: errors of every modality predicted from another one alone, `rmse_from.<given>.<predicted>`, normalised units; by
     /// refitted encoders where there are any.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "numbers::nested")]
     pub rmse_from: BTreeMap<String, BTreeMap<String, f64>>,
     /// Of the test split, by the one modality that is seen: whether what is inferred is as uncertain as it says.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -160,15 +160,15 @@ pub struct SplitSummary {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub peers: BTreeMap<String, SplitSummary>,
     /// Of the test split, where there are labels: errors of the mean of the training samples of the right label, normalised units.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "numbers::map")]
     pub rmse_class_mean: BTreeMap<String, f64>,
     /// How many times smaller than `rmse_class_mean` the error of a prediction from another modality is, `gain_from.<given>.<predicted>`: above 1, more is
     /// seen than the class.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "numbers::nested")]
     pub gain_from: BTreeMap<String, BTreeMap<String, f64>>,
     /// Of the test split, where the data carry the truth: its correlation with what an expert identified for single samples, within the classes,
     /// `parameter_correlation.<modality of the expert>.<parameter>`.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "numbers::nested")]
     pub parameter_correlation: BTreeMap<String, BTreeMap<String, f64>>,
     /// The same from one modality alone, `parameter_correlation_from.<given>.<modality of the expert>.<parameter>`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -38,10 +38,17 @@ pub struct Coverage {
     /// Fractions of the values in bins of their own distribution function, from 0 to 1: flat where predictions are calibrated, high at the ends where they
     /// are too sure.
     pub histogram: Vec<f64>,
-    /// Mean log predictive density per sample, nats, physical units.
+    /// Mean log predictive density per sample, nats, physical units; NaN where it is no number.
+    #[serde(deserialize_with = "number")]
     pub log_density: f64,
-    /// Root mean square error of the predictive mean, physical units.
+    /// Root mean square error of the predictive mean, physical units; NaN where it is no number.
+    #[serde(deserialize_with = "number")]
     pub rmse: f64,
+}
+
+/// JSON has no infinities: `null` is NaN.
+fn number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }
 
 /// Infers every other modality of `rows` from each one alone, and compares with what is there: `[given]`, over the rows that have it. `assignment` says which
@@ -154,5 +161,18 @@ impl Sums {
             log_density: self.log_density / self.samples,
             rmse: (self.square / self.values).sqrt(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_json_cannot_write_is_read_back_as_no_number() {
+        let coverage = Coverage { log_density: f64::NEG_INFINITY, rmse: f64::INFINITY, ..Coverage::default() };
+        let text = serde_json::to_string(&coverage).unwrap();
+        let again: Coverage = serde_json::from_str(&text).unwrap();
+        assert!(again.log_density.is_nan() && again.rmse.is_nan(), "{text}");
     }
 }

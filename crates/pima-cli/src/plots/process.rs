@@ -150,7 +150,10 @@ fn source(k: usize) -> (Colour, Marker) {
 /// Predicted, up, against measured, across, with the line on which they agree.
 fn agreement(scene: &mut Scene, (from, to): (Point, Point), number: &Compared, summary: Option<&Summary>) {
     let all = number.predicted.iter().flat_map(|(_, values)| values.iter()).chain(&number.measured);
-    let range = range_of(all.copied(), 0.05);
+    // A prediction that is nowhere near must not press all others into a point.
+    let near = range_of(number.measured.iter().copied(), 0.5);
+    let within = |value: &f64| *value >= near.0 && *value <= near.1;
+    let range = range_of(all.copied().filter(within), 0.05);
     let axes = Axes::new(from, to, range, range);
     let called = with_unit(number.name, summary);
     let (x, y) = (format!("{called}, measured"), format!("{called}, predicted"));
@@ -163,9 +166,11 @@ fn agreement(scene: &mut Scene, (from, to): (Point, Point), number: &Compared, s
             axes.marker(scene, (measured, predicted), marker, 6.0, colour.fade(0.75));
         }
     }
-    for (k, (name, _)) in number.predicted.iter().enumerate() {
+    for (k, (name, values)) in number.predicted.iter().enumerate() {
+        let beyond = values.iter().filter(|value| value.is_finite() && !within(value)).count();
         let y = to.1 + 110.0 + 32.0 * k as f64;
-        let text = format!("predicted from {name}");
+        let more = if beyond == 0 { String::new() } else { format!(" ({beyond} beyond the frame)") };
+        let text = format!("predicted from {name}{more}");
         entry(scene, (from.0, y), source(k), &text, fitted(&text, size::SMALL, to.0 - from.0 - 34.0));
     }
 }

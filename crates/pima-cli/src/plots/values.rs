@@ -15,7 +15,7 @@ use super::ticks;
 use crate::run_directory::Predictions;
 use crate::summary::Summary;
 
-const HEIGHT: f64 = 1010.0;
+const HEIGHT: f64 = 1050.0;
 /// Where the curves begin.
 const MIDDLE: f64 = 990.0;
 const BAR: f64 = 26.0;
@@ -102,7 +102,7 @@ pub(crate) fn scene(
     let what = format!("Latent space by {name}");
     let facts = [format!("{} clusters", predictions.n_clusters())];
     caption.draw(&mut scene, &what, "test split", &facts);
-    let bottom = HEIGHT - 126.0;
+    let bottom = HEIGHT - 166.0;
     let (low, high) = range_of(values.iter().copied(), 0.0);
     let colour = |value: f64| {
         if value.is_finite() { palette::amount((value - low) / (high - low)) } else { palette::UNKNOWN }

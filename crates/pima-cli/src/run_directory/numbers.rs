@@ -20,3 +20,12 @@ pub(crate) fn map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap
     let map = BTreeMap::<String, Option<f64>>::deserialize(deserializer)?;
     Ok(map.into_iter().map(|(name, x)| (name, x.unwrap_or(f64::NAN))).collect())
 }
+
+/// A map from names to such maps.
+pub(crate) fn nested<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, BTreeMap<String, f64>>, D::Error> {
+    let map = BTreeMap::<String, BTreeMap<String, Option<f64>>>::deserialize(deserializer)?;
+    let inner = |map: BTreeMap<String, Option<f64>>| map.into_iter().map(|(name, x)| (name, x.unwrap_or(f64::NAN)));
+    Ok(map.into_iter().map(|(name, map)| (name, inner(map).collect())).collect())
+}
