@@ -44,7 +44,7 @@ fn strain_hardening_tells_gyroids_from_octets_and_finds_their_moduli() {
     let (config, data, split, outcome) = trained(CONFIG);
     let all = evaluate(&outcome.model, &data, &split.train, config.posterior(), 0).unwrap();
     let accuracy = all.scores.unwrap().accuracy;
-    // One specimen of the few lies between the kinds.
+    // Seventeen of eighteen specimens today; why the last one is missed is not known.
     assert!(accuracy.accuracy > 0.9, "{accuracy:?}");
     let truth = data.truth().unwrap();
     let labels = data.labels().unwrap().values();
