@@ -72,7 +72,7 @@ impl Default for LatticeOptions {
             n_gyroid: 43,
             n_octet: 48,
             side: 152,
-            cells: 2.6,
+            cells: 3.0,
             flips: true,
             thickness_scatter: 0.08,
             tilt: 2.0_f64.to_radians(),

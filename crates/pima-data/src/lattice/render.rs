@@ -11,6 +11,8 @@ const DEPTH: f32 = 1.6;
 /// Close enough to the surface, in cells: a tenth of a pixel.
 const TOUCH: f32 = 1.5e-3;
 const MAX_STEPS: usize = 96;
+/// Standard deviation of where a specimen stands before the camera, in cells along each axis.
+const PLACE: f32 = 0.02;
 
 /// Where the camera stands and the light falls from; differs a little from specimen to specimen.
 #[derive(Debug, Clone)]
@@ -42,7 +44,8 @@ impl View {
             LatticeKind::Gyroid => 0.03 * normal(rng),
             LatticeKind::Octet => 0.0,
         };
-        let centre = [rng.random::<f32>(), rng.random::<f32>(), front];
+        // The specimen stands in the rig with its middle before the camera, give or take.
+        let centre = [PLACE * normal(rng), PLACE * normal(rng), front];
         Self { right, down, into, light, centre, pixel: cells / side as f32, grain: rng.next_u32() }
     }
 }

@@ -105,7 +105,7 @@ fn without_scatter_the_thickness_decides_modulus_and_strength() {
 
 #[test]
 fn the_image_shows_which_lattice_it_is_and_how_thick() {
-    let options = LatticeOptions { side: 64, n_gyroid: 20, n_octet: 20, flips: false, ..LatticeOptions::default() };
+    let options = LatticeOptions { side: 64, n_gyroid: 40, n_octet: 40, flips: false, ..LatticeOptions::default() };
     let made = generate_lattices(&options, 4).unwrap();
     let images = made.dataset.modality("image").unwrap().values();
     assert!(images.iter().all(|x| (0.0..=1.0).contains(x)));
@@ -118,7 +118,7 @@ fn the_image_shows_which_lattice_it_is_and_how_thick() {
         rows.iter().filter(|x| **x > 0.8 * top).count() as f64 / sorted.len() as f64
     };
     for kind in LatticeKind::ALL {
-        let of: Vec<usize> = (0..40).filter(|&i| made.specimens[i].kind == kind).collect();
+        let of: Vec<usize> = (0..80).filter(|&i| made.specimens[i].kind == kind).collect();
         let bright: Array1<f64> = of.iter().map(|&i| bright(i)).collect();
         let thickness: Array1<f64> = of.iter().map(|&i| made.specimens[i].thickness).collect();
         let correlation = correlation(&bright, &thickness);
@@ -136,7 +136,7 @@ fn the_image_shows_which_lattice_it_is_and_how_thick() {
         }
         change[0] / change[1]
     };
-    for i in 0..40 {
+    for i in 0..80 {
         let lying = lying(i);
         match made.specimens[i].kind {
             LatticeKind::Gyroid => assert!(lying > 1.09, "specimen {i}: {lying}"),

@@ -217,15 +217,6 @@ impl ExperimentConfig {
         if let Some(refit) = &self.refit {
             refit.check()?;
         }
-        let start = &self.training.start;
-        let has_expert =
-            |modality: &&ModalityConfig| Some(&modality.name) == start.modality.as_ref() && modality.expert.is_some();
-        if start.components.is_some()
-            && let Some(modality) = self.modalities.iter().find(has_expert)
-        {
-            let name = &modality.name;
-            return Err(format!("training.start.components: {name:?} has an expert, whose mixture finds the clusters"));
-        }
         self.training.check()
     }
 }

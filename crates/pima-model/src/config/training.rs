@@ -103,7 +103,8 @@ pub struct StartConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub modality: Option<String>,
     /// Clusters are looked for among so many leading principal components of `modality`, each scaled to variance one, by Gaussians with full
-    /// covariances: for curves of many values, in which clusters are long in directions of their own. Absent: among its values as they are.
+    /// covariances: for curves of many values, in which clusters are long in directions of their own. If `modality` has an expert it is then fitted to these
+    /// clusters. Absent: a mixture of experts where there is one, else a Gaussian mixture of the values as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub components: Option<usize>,
     /// Restarts of the mixture fit; the likeliest is kept.

@@ -1,7 +1,6 @@
 //! A predictive distribution as a mixture of Gaussians: its moments, intervals and draws.
 
 use super::draw_cluster;
-use super::score::log_gaussian;
 use crate::Result;
 use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, s};
 use pima_core::{mixture_cdf, mixture_quantile};
@@ -94,33 +93,30 @@ impl Components {
         (lower, upper)
     }
 
-    /// Distribution function of each coordinate at `x` (B,d), and the log density of every component there, (K,B); normalised units. NaN for the samples that
-    /// `present` does not count.
-    pub(super) fn score(&self, x: ArrayView2<'_, f32>, present: ArrayView1<'_, f64>) -> (Array2<f64>, Array2<f64>) {
+    /// Distribution function of each coordinate at `x`, (B,d), normalised units. NaN for the samples that `present` does not count.
+    pub(super) fn cumulative(&self, x: ArrayView2<'_, f32>, present: ArrayView1<'_, f64>) -> Array2<f64> {
         let (n, d) = (x.nrows(), self.noise.len());
-        let rows: Vec<(Vec<f64>, Vec<f64>)> = (0..n)
+        let rows: Vec<Vec<f64>> = (0..n)
             .into_par_iter()
             .map(|b| {
                 if present[b] == 0.0 {
-                    return (vec![f64::NAN; d], vec![f64::NAN; self.parts.len()]);
+                    return vec![f64::NAN; d];
                 }
                 let parts: Vec<_> = self.parts.iter().filter(|(weight, _)| weight[b] > NEGLIGIBLE).collect();
                 let weight: Vec<f64> = parts.iter().map(|(weight, _)| weight[b]).collect();
                 let mut mean = vec![0.0; parts.len()];
-                let cumulative = self.noise.iter().enumerate().map(|(j, noise)| {
+                let at = |(j, noise): (usize, &f64)| {
                     mean.iter_mut().zip(&parts).for_each(|(mean, (_, means))| *mean = means.at(b, j));
                     mixture_cdf(&weight, &mean, noise.sqrt(), f64::from(x[[b, j]]))
-                });
-                let logs = self.parts.iter().map(|(_, means)| log_gaussian(x.row(b), |j| means.at(b, j), &self.noise));
-                (cumulative.collect(), logs.collect())
+                };
+                self.noise.iter().enumerate().map(at).collect()
             })
             .collect();
-        let (mut cumulative, mut logs) = (Array2::zeros((n, d)), Array2::zeros((self.parts.len(), n)));
-        for (b, (of_row, of_parts)) in rows.into_iter().enumerate() {
-            cumulative.row_mut(b).assign(&Array1::from(of_row));
-            logs.column_mut(b).assign(&Array1::from(of_parts));
+        let mut cumulative = Array2::zeros((n, d));
+        for (row, mut out) in rows.into_iter().zip(cumulative.outer_iter_mut()) {
+            out.assign(&Array1::from(row));
         }
-        (cumulative, logs)
+        cumulative
     }
 
     /// Draws (B,S,d).

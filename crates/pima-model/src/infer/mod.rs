@@ -10,16 +10,17 @@ pub use identified::InferredParameters;
 use crate::expert::curves_in;
 use crate::model::{Encodings, Head, Model};
 use crate::randomness::{Purpose, generator};
-use crate::train::standard_normal;
 use crate::{Error, Result};
 use components::Components;
-use ndarray::{Array1, Array2, Array3, ArrayView2, Axis};
+use ndarray::{Array1, Array2, Array3, ArrayView2, ArrayView3, Axis};
 use pima_core::{Fusion, MixturePrior, product_of_experts};
 use pima_data::Batch;
 use pima_nets::{Mode, tensor_from_f64, to_array2};
 use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use score::Gaussians;
 pub use score::Score;
-use score::{Parts, log_mean};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::{fmt, str::FromStr};
@@ -135,6 +136,18 @@ impl Model {
     /// [`Error::NothingSeen`] for a sample that has none of the modalities given; [`Error::Infer`] for options that make no sense.
     pub fn infer(&self, batch: &Batch, options: &InferOptions, position: usize) -> Result<Inference> {
         self.check_options(options)?;
+        let (seen, mut rng) = self.see(batch, options, position)?;
+        let mut predictions = BTreeMap::new();
+        for &m in &options.predict {
+            let prediction = self.predict(m, batch, &seen, options, &mut rng)?;
+            predictions.insert(self.modalities[m].name.clone(), prediction);
+        }
+        let Seen { latent_mean, latent_var, responsibilities, .. } = seen;
+        Ok(Inference { latent_mean, latent_var, responsibilities, predictions })
+    }
+
+    /// What the modalities given say about where the samples are; and the generator for what follows.
+    fn see(&self, batch: &Batch, options: &InferOptions, position: usize) -> Result<(Seen, ChaCha8Rng)> {
         let mut weight = batch.weight().to_owned();
         for m in (0..self.modalities.len()).filter(|m| !options.given.contains(m)) {
             weight.row_mut(m).fill(0.0);
@@ -149,17 +162,11 @@ impl Model {
                     Engine::Refit => self.encode_refitted(batch, weight.view()),
                     _ => self.encode(batch, weight.view(), Mode::Evaluate),
                 })?;
-                self.see_by_encoders(&encodings, weight.view(), options.samples, &mut rng)?
+                self.see_by_encoders(&encodings, weight, options, position)?
             }
-            Engine::Bayes => self.see_by_clusters(batch, weight.view(), options.samples, &mut rng)?,
+            Engine::Bayes => self.see_by_clusters(batch, weight, options.samples, &mut rng)?,
         };
-        let mut predictions = BTreeMap::new();
-        for &m in &options.predict {
-            let prediction = self.predict(m, batch, &seen, options, &mut rng)?;
-            predictions.insert(self.modalities[m].name.clone(), prediction);
-        }
-        let Seen { latent_mean, latent_var, responsibilities, .. } = seen;
-        Ok(Inference { latent_mean, latent_var, responsibilities, predictions })
+        Ok((seen, rng))
     }
 
     /// The engine that knows most: `refit` where the encoders have been refitted, else `dropout`.
@@ -206,42 +213,46 @@ impl Model {
     fn see_by_encoders(
         &self,
         encodings: &Encodings,
-        weight: ArrayView2<'_, f64>,
-        samples: usize,
-        rng: &mut impl Rng,
+        weight: Array2<f64>,
+        options: &InferOptions,
+        position: usize,
     ) -> Result<Seen> {
-        let (n, l) = (weight.ncols(), self.prior.n_latent());
-        let fused = |weight: ArrayView2<'_, f64>| -> Result<(Array2<f64>, Array2<f64>)> {
-            let (mut mean, mut logvar) = (Array2::zeros((n, l)), Array2::zeros((n, l)));
-            let (means, logvars) = (encodings.mean.view(), encodings.logvar.view());
-            product_of_experts(means, logvars, weight, mean.view_mut(), logvar.view_mut())?;
-            Ok((mean, logvar.mapv_into(|v| (0.5 * v).exp())))
+        let (means, logvars) = (encodings.mean.view(), encodings.logvar.view());
+        let of_all = match self.fusion {
+            Fusion::ProductOfExperts => Some(product(means, logvars, weight.view())?),
+            _ => None,
         };
-        let (mut mean, mut deviation) = fused(weight)?;
-        let (latent_mean, latent_var) = self.fuse(encodings, weight)?.moments();
-        let mut responsibilities = Array2::zeros((n, self.prior.n_clusters()));
-        let mut draws = Vec::with_capacity(samples);
-        for _ in 0..samples {
-            if self.fusion != Fusion::ProductOfExperts {
-                (mean, deviation) = fused(self.draw_component(weight.to_owned(), rng)?.view())?;
-            }
-            let z = &mean + &(standard_normal(n, l, rng) * &deviation);
-            let mut of_z = Array2::zeros(responsibilities.dim());
-            self.prior.responsibilities(z.view(), of_z.view_mut())?;
-            responsibilities += &of_z;
-            draws.push((z, of_z));
+        let (latent_mean, latent_var) = match &of_all {
+            Some(all) => (all.mean.clone(), all.deviation.mapv(|s| s * s)),
+            None => self.fuse(encodings, weight.view())?.moments(),
+        };
+        let shape = (weight.ncols(), self.prior.n_clusters());
+        // Every draw has a generator of its own, so that they are the same whatever the threads.
+        let (prior, fusion) = (&self.prior, self.fusion);
+        let one = |k: usize| {
+            let mut rng = generator(options.seed, Purpose::Inference, k + 1, position);
+            let z = match &of_all {
+                Some(all) => all.draw(&mut rng),
+                None => {
+                    let component = fusion.draw(weight.view(), &mut rng)?;
+                    product(means, logvars, component.view())?.draw(&mut rng)
+                }
+            };
+            let mut of_z = Array2::zeros(shape);
+            prior.responsibilities(z.view(), of_z.view_mut())?;
+            Ok((z, of_z))
+        };
+        let draws = (0..options.samples).into_par_iter().map(one).collect::<Result<Vec<_>>>()?;
+        let mut responsibilities = Array2::zeros(shape);
+        for (_, of_z) in &draws {
+            responsibilities += of_z;
         }
-        responsibilities /= samples as f64;
-        Ok(Seen { latent_mean, latent_var, responsibilities, draws })
+        responsibilities /= options.samples as f64;
+        let engine = options.engine;
+        Ok(Seen { engine, weight, gaussians: of_all, latent_mean, latent_var, responsibilities, draws })
     }
 
-    fn see_by_clusters(
-        &self,
-        batch: &Batch,
-        weight: ArrayView2<'_, f64>,
-        samples: usize,
-        rng: &mut impl Rng,
-    ) -> Result<Seen> {
+    fn see_by_clusters(&self, batch: &Batch, weight: Array2<f64>, samples: usize, rng: &mut impl Rng) -> Result<Seen> {
         let (n, l, n_clusters) = (batch.len(), self.prior.n_latent(), self.prior.n_clusters());
         let mut log = Array2::zeros((n, n_clusters));
         log += &self.prior.log_weights();
@@ -282,7 +293,8 @@ impl Model {
             draws.push((z, of_z));
         }
         let (latent_mean, latent_var) = mixture_of(&self.prior, responsibilities.view())?;
-        Ok(Seen { latent_mean, latent_var, responsibilities, draws })
+        let engine = Engine::Bayes;
+        Ok(Seen { engine, weight, gaussians: None, latent_mean, latent_var, responsibilities, draws })
     }
 
     fn predict(
@@ -295,7 +307,7 @@ impl Model {
     ) -> Result<Prediction> {
         let modality = &self.modalities[m];
         let mut components = Components::new(modality.noise());
-        let parts = match &modality.head {
+        match &modality.head {
             Head::Expert(expert) => match expert.latent() {
                 // Every draw has its own curve.
                 Some(latent) => {
@@ -306,14 +318,12 @@ impl Model {
                             components.add(weight.mapv(|w| w * share), curves);
                         }
                     }
-                    Parts::DrawAndCluster
                 }
                 // The curve is its cluster's: the draws of z matter through p(c) alone.
                 None => {
                     for (curve, weight) in expert.normalised().outer_iter().zip(seen.responsibilities.columns()) {
                         components.add_shared(weight.to_owned(), curve.mapv(f64::from));
                     }
-                    Parts::Cluster
                 }
             },
             Head::Networks(decoders) => no_grad(|| {
@@ -329,22 +339,18 @@ impl Model {
                         components.add(weight, to_array2(&decoder.forward(&self.parameters, &z))?);
                     }
                 }
-                Ok::<_, Error>(if decoders.len() == 1 { Parts::Draw } else { Parts::DrawAndCluster })
+                Ok::<_, Error>(())
             })?,
-        };
+        }
         let normalisation = &self.normalisations[m];
         let (mut mean, mut variance) = components.moments(seen.responsibilities.nrows())?;
         let mut intervals: Vec<_> =
             options.intervals.iter().map(|&level| components.interval(mean.nrows(), level)).collect();
         let mut draws = (options.draws > 0).then(|| components.draw(mean.nrows(), options.draws, rng));
-        let score = options.score.then(|| {
-            let weight = batch.weight();
-            let (cumulative, logs) = components.score(batch.values(m), weight.row(m));
-            let (log_density, standard_error) = log_mean(logs.view(), parts, seen);
-            // From the density of normalised values to that of physical ones.
-            let scale: f64 = (0..modality.shape.size()).map(|j| normalisation.scale(j).ln()).sum();
-            Score { cumulative, log_density: log_density - scale, standard_error }
-        });
+        let score = match options.score {
+            true => Some(self.score(m, batch, seen, &components, options.samples, rng)?),
+            false => None,
+        };
         normalisation.invert(mean.view_mut());
         normalisation.invert_variance(variance.view_mut());
         for (lower, upper) in &mut intervals {
@@ -364,11 +370,24 @@ impl Model {
 
 /// What was seen of a batch.
 struct Seen {
+    engine: Engine,
+    /// Which modalities of which samples were seen (M,B), zero or not.
+    weight: Array2<f64>,
+    /// The latent posterior, where it is a Gaussian.
+    gaussians: Option<Gaussians>,
     latent_mean: Array2<f64>,
     latent_var: Array2<f64>,
     responsibilities: Array2<f64>,
     /// z (B,l) and the cluster's posterior given that z, (B,N).
     draws: Vec<(Array2<f64>, Array2<f64>)>,
+}
+
+/// The product of those experts (M,B,l) whose `weight` (M,B) is not zero.
+fn product(means: ArrayView3<'_, f64>, logvars: ArrayView3<'_, f64>, weight: ArrayView2<'_, f64>) -> Result<Gaussians> {
+    let shape = (means.len_of(Axis(1)), means.len_of(Axis(2)));
+    let (mut mean, mut logvar) = (Array2::zeros(shape), Array2::zeros(shape));
+    product_of_experts(means, logvars, weight, mean.view_mut(), logvar.view_mut())?;
+    Ok(Gaussians { mean, deviation: logvar.mapv_into(|v| (0.5 * v).exp()) })
 }
 
 /// Mean and variance (B,l) of the prior's components mixed with weights (B,N).

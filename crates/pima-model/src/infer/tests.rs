@@ -5,7 +5,7 @@ use crate::train::tests::{config, options, see, split, toy};
 use crate::{load_model, train};
 use pima_data::{Batches, Dataset, Split};
 
-fn trained() -> (Model, Dataset, Split) {
+pub(super) fn trained() -> (Model, Dataset, Split) {
     let data = toy(300, false);
     let split = split(&data);
     let config = config(&[("epochs = 3", "epochs = 12\nmodality_keep = 0.5")]);
@@ -13,13 +13,13 @@ fn trained() -> (Model, Dataset, Split) {
     (outcome.model, data, split)
 }
 
-fn gather(model: &Model, data: &Dataset, rows: &[usize]) -> Batch {
+pub(super) fn gather(model: &Model, data: &Dataset, rows: &[usize]) -> Batch {
     let mut batch = Batch::default();
     Batches::new(data, &model.normalisations).unwrap().gather(rows, &mut batch).unwrap();
     batch
 }
 
-fn ask(given: &[usize], predict: &[usize], engine: Engine) -> InferOptions {
+pub(super) fn ask(given: &[usize], predict: &[usize], engine: Engine) -> InferOptions {
     InferOptions {
         given: given.to_vec(),
         predict: predict.to_vec(),

@@ -100,25 +100,31 @@ impl Anchor {
         }
     }
 
-    /// Adds `-2 s log g_c` to `out` (B,N) for the samples that have the modality.
-    pub(crate) fn add_to(&self, batch: &Batch, mut out: ArrayViewMut2<'_, f64>) -> Result<()> {
+    /// Writes each sample's responsibilities (B,N), whether it has the modality or not.
+    pub(crate) fn responsibilities(&self, batch: &Batch, mut out: ArrayViewMut2<'_, f64>) -> Result<()> {
         let values = batch.values(self.modality).mapv(f64::from);
-        let mut responsibilities = Array2::zeros(out.dim());
         match &self.mixture {
-            Mixture::Values(mixture) => mixture.responsibilities(values.view(), responsibilities.view_mut())?,
+            Mixture::Values(mixture) => mixture.responsibilities(values.view(), out)?,
             Mixture::Components { components, mixture } => {
                 let failed = |source| Error::Expert { modality: format!("number {}", self.modality), source };
                 let coordinates = coordinates(components, values.view()).map_err(failed)?;
-                mixture.expectation(coordinates.view(), responsibilities.view_mut())?;
+                mixture.expectation(coordinates.view(), out.view_mut())?;
             }
         }
+        Ok(())
+    }
+
+    /// Adds `-2 s log g_c` to `out` (B,N) for the samples that have the modality.
+    pub(crate) fn add_to(&self, batch: &Batch, mut out: ArrayViewMut2<'_, f64>) -> Result<()> {
+        let mut responsibilities = Array2::zeros(out.dim());
+        self.responsibilities(batch, responsibilities.view_mut())?;
         let weight = batch.weight();
         for (b, mut out) in out.outer_iter_mut().enumerate().filter(|(b, _)| weight[[self.modality, *b]] != 0.0) {
             out.zip_mut_with(&responsibilities.slice(s![b, ..]), |out, &g| {
                 *out -= 2.0 * self.strength * g.max(SMALLEST).ln()
             });
         }
-        Ok::<_, Error>(())
+        Ok(())
     }
 }
 

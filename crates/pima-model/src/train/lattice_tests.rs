@@ -18,7 +18,7 @@ clusters = 2
 [training]
 epochs = 40
 batch_size = 16
-start = { hold_epochs = 20 }
+start = { modality = "stress", components = 3, hold_epochs = 20 }
 [[modality]]
 name = "image"
 source = { kind = "images" }
@@ -41,11 +41,15 @@ fn trained(text: &str) -> (ExperimentConfig, Dataset, Split, TrainOutcome) {
 
 #[test]
 fn strain_hardening_tells_gyroids_from_octets_and_finds_their_moduli() {
-    let (config, data, split, outcome) = trained(CONFIG);
+    // What one curve for all members leaves unexplained is shared by all values of a curve: they count as one.
+    let text = CONFIG
+        .replace("normalise =", "weight = 0.01\nnormalise =")
+        .replace("kind = \"images\" }", "kind = \"images\" }\nweight = 0.01");
+    let (config, data, split, outcome) = trained(&text);
     let all = evaluate(&outcome.model, &data, &split.train, config.posterior(), 0).unwrap();
     let accuracy = all.scores.unwrap().accuracy;
-    // Seventeen of eighteen specimens today; why the last one is missed is not known.
-    assert!(accuracy.accuracy > 0.9, "{accuracy:?}");
+    // All of them, though the thickest gyroid is as strong as the thinnest octet: distances from the mean curves would take the one for the other.
+    assert_eq!(accuracy.accuracy, 1.0, "{accuracy:?}");
     let truth = data.truth().unwrap();
     let labels = data.labels().unwrap().values();
     let theta = outcome.model.experts().next().unwrap().1.theta().to_owned();
@@ -55,7 +59,7 @@ fn strain_hardening_tells_gyroids_from_octets_and_finds_their_moduli() {
             let mean = rows.iter().map(|&row| truth.values()[[row, k]]).sum::<f64>() / rows.len() as f64;
             // The mean of curves with different corners is not quite two lines.
             let found = theta[[cluster, k]];
-            assert!((found / mean - 1.0).abs() < 0.1, "{}: {found} {mean}", truth.names()[k]);
+            assert!((found / mean - 1.0).abs() < 0.05, "{}: {found} {mean}", truth.names()[k]);
         }
     }
 }
@@ -72,7 +76,7 @@ fn an_expert_that_sees_the_latent_point_knows_each_specimen() {
     let (config, data, split, outcome) = trained(&seeing());
     let model = &outcome.model;
     let all = evaluate(model, &data, &split.train, config.posterior(), 0).unwrap();
-    assert!(all.scores.as_ref().unwrap().accuracy.accuracy > 0.9);
+    assert_eq!(all.scores.as_ref().unwrap().accuracy.accuracy, 1.0);
     let parameters = model.sample_parameters(1, all.latent_mean.view()).unwrap().unwrap();
     let correlation = truth_correlations(&parameters, &data, &split.train);
     assert!(correlation["elastic modulus"] > 0.8 && correlation["yield stress"] > 0.8, "{correlation:?}");

@@ -1,7 +1,7 @@
 //! Where the `fast` recipe starts: where the data already say something.
 //!
-//! Clusters are found in the data space of one modality, by a mixture of experts or by a Gaussian mixture, and their centres in latent space are
-//! placed apart, to be filled by the encoders. Where no modality is named and none has an expert, networks are first trained with all clusters alike,
+//! Clusters are found in the data space of one modality, by a mixture of experts or by a Gaussian mixture (of its principal components, if the config says
+//! so), and their centres in latent space are placed apart, to be filled by the encoders. Where no modality is named and none has an expert, networks are first trained with all clusters alike,
 //! and a Gaussian mixture is then fitted to the encoded means. No start looks at labels.
 
 use super::anchor::Anchor;
@@ -10,12 +10,15 @@ use crate::config::TrainingConfig;
 use crate::model::Model;
 use crate::randomness::{Purpose, generator};
 use crate::{Error, Result};
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, s};
 use pima_core::{CurveSums, GmmOptions, MixturePrior, fit_gmm};
 use pima_data::{Batch, Batches, Dataset};
 use pima_experts::{Curves, MixtureOfExpertsOptions, fit_mixture_of_experts};
 use rand::Rng;
 use rand_distr::StandardNormal;
+
+/// Samples gathered together.
+const ROWS: usize = 4096;
 
 /// Finds the clusters of modality `m` in data space and places their centres. Returns a remark for the log, and what ties samples to clusters where no
 /// expert does.
@@ -31,23 +34,25 @@ pub(crate) fn start_in_data_space(
     let data = &dataset.modalities()[m];
     let rows: Vec<usize> = rows.iter().copied().filter(|&row| data.is_present(row)).collect();
     let restarts = config.start.restarts;
-    let (weights, curves, remark, anchor) = if model.experts().any(|(expert, _)| expert == m) {
-        let (weights, curves, likelihood) = fit_experts(model, dataset, m, &rows, config, &mut rng)?;
-        let remark = format!(
-            "mixture of experts on {:?}, {restarts} restarts, log-likelihood per sample {likelihood:.3}",
-            data.name()
-        );
-        (weights, curves, remark, None)
-    } else {
-        let (options, components) = (gmm_options(model, config), config.start.components);
-        let (anchor, likelihood) = Anchor::fit(model, dataset, m, &rows, components, &options, &mut rng)?;
-        let where_found = components.map_or(String::new(), |k| format!("{k} principal components of "));
-        let remark = format!(
-            "Gaussian mixture on {where_found}{:?}, {restarts} restarts, log-likelihood per sample {likelihood:.3}",
-            data.name()
-        );
-        (anchor.weights(), anchor.mean(), remark, Some(anchor))
-    };
+    let (weights, curves, remark, anchor) =
+        if model.experts().any(|(expert, _)| expert == m) && config.start.components.is_none() {
+            let (weights, curves, likelihood) = fit_experts(model, dataset, m, &rows, config, &mut rng)?;
+            let remark = format!(
+                "mixture of experts on {:?}, {restarts} restarts, log-likelihood per sample {likelihood:.3}",
+                data.name()
+            );
+            (weights, curves, remark, None)
+        } else {
+            let (options, components) = (gmm_options(model, config), config.start.components);
+            let (anchor, likelihood) = Anchor::fit(model, dataset, m, &rows, components, &options, &mut rng)?;
+            fit_experts_to(model, dataset, &rows, None, |_, batch, g| anchor.responsibilities(batch, g))?;
+            let where_found = components.map_or(String::new(), |k| format!("{k} principal components of "));
+            let remark = format!(
+                "Gaussian mixture on {where_found}{:?}, {restarts} restarts, log-likelihood per sample {likelihood:.3}",
+                data.name()
+            );
+            (anchor.weights(), anchor.mean(), remark, Some(anchor))
+        };
     let centres = place_centres(model.prior.n_clusters(), model.prior.n_latent(), config.start.spacing, &mut rng);
     let centres = neighbours_together(centres, curves.view());
     let anchor = anchor.map(|mut anchor| {
@@ -91,21 +96,28 @@ fn fit_experts(
     let fit = fit_mixture_of_experts(expert.expert.as_ref(), data, &options, rng)
         .map_err(|source| Error::Expert { modality: name.to_owned(), source })?;
     expert.set_theta(fit.theta.clone(), normalisation);
-    fit_other_experts(model, dataset, rows, m, fit.responsibilities.view())?;
+    let g = fit.responsibilities.view();
+    let others = |at: usize, _: &Batch, mut out: ArrayViewMut2<'_, f64>| {
+        let rows = at..at + out.nrows();
+        out.assign(&g.slice(s![rows, ..]));
+        Ok(())
+    };
+    fit_experts_to(model, dataset, rows, Some(m), others)?;
     Ok((fit.weights, &fit.prediction * &scale.mapv(f64::sqrt), fit.log_likelihood))
 }
 
-fn fit_other_experts(
+/// Fits every expert, `except` that of a modality, to the clusters that `responsibilities` gives: of the place in `rows` where a batch begins, and the batch, into (B,N).
+fn fit_experts_to(
     model: &mut Model,
     dataset: &Dataset,
     rows: &[usize],
-    first: usize,
-    responsibilities: ArrayView2<'_, f64>,
+    except: Option<usize>,
+    mut responsibilities: impl FnMut(usize, &Batch, ArrayViewMut2<'_, f64>) -> Result<()>,
 ) -> Result<()> {
     let n_clusters = model.prior.n_clusters();
     let mut curves: Vec<(usize, CurveSums)> = model
         .experts()
-        .filter(|(m, _)| *m != first)
+        .filter(|(m, _)| Some(*m) != except)
         .map(|(m, expert)| (m, CurveSums::new(n_clusters, expert.expert.n_outputs())))
         .collect();
     if curves.is_empty() {
@@ -113,9 +125,11 @@ fn fit_other_experts(
     }
     let batches = Batches::new(dataset, &model.normalisations)?;
     let mut batch = Batch::default();
-    for (rows, g) in rows.chunks(4096).zip(responsibilities.axis_chunks_iter(Axis(0), 4096)) {
+    for (k, rows) in rows.chunks(ROWS).enumerate() {
         batches.gather(rows, &mut batch)?;
-        add_curves(&mut curves, g, &batch)?;
+        let mut g = Array2::zeros((rows.len(), n_clusters));
+        responsibilities(k * ROWS, &batch, g.view_mut())?;
+        add_curves(&mut curves, g.view(), &batch)?;
     }
     for (m, sums) in &curves {
         if let Some((expert, normalisation, name)) = model.expert_mut(*m) {
