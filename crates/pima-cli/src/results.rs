@@ -8,7 +8,7 @@ use pima_cli::{ExpertCluster, ExpertSummary, ModalityAxes, ModalityPredictions, 
 use pima_core::ModalityShape;
 use pima_data::{Dataset, ModalityData};
 use pima_model::{
-    AloneEvaluation, Evaluation, ExperimentConfig, IdentifiedExpert, Model, PeerEvaluation, PeersConfig,
+    AloneEvaluation, Evaluation, ExperimentConfig, IdentifiedExpert, LatentPoints, Model, PeerEvaluation, PeersConfig,
     class_mean_errors, cross_modal_errors, known_states, nearest_samples, predicted_from, true_class_means,
     truth_correlations,
 };
@@ -176,6 +176,22 @@ fn axes(data: &ModalityData) -> Option<ModalityAxes> {
     })
 }
 
+/// Every image that networks decode, at the clusters' centres and three standard deviations from them, (N,1+2l,d).
+fn deviations(config: &ExperimentConfig, model: &Model, seed: u64) -> Result<BTreeMap<String, Array3<f64>>> {
+    let generated = model.generate(&LatentPoints::Deviations { k: 3.0 }, false, seed)?;
+    let n_clusters = model.prior().n_clusters();
+    let images = model.modality_names().enumerate().filter(|(m, _)| {
+        matches!(model.modality_shape(*m), ModalityShape::Image { .. }) && config.modalities[*m].expert.is_none()
+    });
+    images
+        .map(|(_, name)| {
+            let decoded = &generated.decoded[name];
+            let shape = (n_clusters, decoded.nrows() / n_clusters, decoded.ncols());
+            Ok((name.to_owned(), decoded.clone().into_shape_with_order(shape)?))
+        })
+        .collect()
+}
+
 /// What the model makes of samples `rows`, whose evaluation is given.
 pub(crate) fn predictions(
     config: &ExperimentConfig,
@@ -190,6 +206,7 @@ pub(crate) fn predictions(
     let means = model.cluster_means(dataset, rows, evaluation.responsibilities.view())?;
     let nearest = nearest_samples(model, evaluation, TYPICAL);
     let everything: Vec<usize> = (0..dataset.modalities().len()).collect();
+    let mut deviations = deviations(config, model, seed)?;
     let mut modalities = BTreeMap::new();
     for (m, (name, mean)) in model.modality_names().zip(means).enumerate() {
         let alone = evaluation.alone.get(name);
@@ -207,6 +224,7 @@ pub(crate) fn predictions(
             cluster: alone.map(|alone| integers(&alone.clusters)),
             decoded: Some(model.decoded_centres(m)?),
             mean: Some(mean),
+            deviations: deviations.remove(name),
             members: members(dataset, m, rows, evaluation, model.prior().n_clusters()),
             solution: model.solutions(m),
             true_parameters: parameters.as_ref().and_then(|_| true_parameters(model, m, dataset, rows)),

@@ -110,7 +110,8 @@ pub(super) fn draw(scene: &mut Scene, row: &Row, cluster: usize, corners: (Point
     }
 }
 
-fn image(
+/// Draws one image, its values from `low` (black) to `high` (white).
+pub(super) fn image(
     scene: &mut Scene,
     values: ArrayView1<f64>,
     [channels, height, width]: [usize; 3],

@@ -185,7 +185,13 @@ impl Plan {
         });
         let spread = decoded.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
         let mean = decoded.mapv(|x| x + 0.02 * spread * noise.normal());
-        ModalityPredictions { decoded: Some(decoded), mean: Some(mean), ..Default::default() }
+        let steps = 1 + 2 * self.n_latent;
+        let deviations = matches!(shape, ModalityShape::Image { .. }).then(|| {
+            // Brighter to one side, darker to the other.
+            let gain = |at: usize| if at == 0 { 1.0 } else { 0.7 + 0.6 * ((at - 1) % 2) as f64 };
+            ndarray::Array3::from_shape_fn((self.n_clusters, steps, shape.size()), |(c, at, k)| gain(at) * decoded[[c, k]])
+        });
+        ModalityPredictions { decoded: Some(decoded), mean: Some(mean), deviations, ..Default::default() }
     }
 
     pub(crate) fn summary(&self) -> Summary {

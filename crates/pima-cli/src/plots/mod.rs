@@ -19,6 +19,8 @@ mod centres;
 mod confusion;
 // A latent space of one dimension.
 mod histogram;
+// What images become away from the cluster centres.
+mod deviations;
 // Test samples inferred from one modality.
 mod inference;
 // Test samples and mixture in latent space.
@@ -168,6 +170,11 @@ fn scenes(run: &RunDirectory) -> Vec<(&'static str, Result<Scene>)> {
         if process::wanted(predictions, known) {
             scenes.push(("process", process::scene(&caption, predictions, known, matching)));
         }
+    }
+    if let Ok(predictions) = &predictions
+        && predictions.modalities.values().any(|modality| modality.deviations.is_some())
+    {
+        scenes.push(("deviations", deviations::scene(&caption, predictions, known, fitting(matching, predictions))));
     }
     if let Ok(predictions) = &predictions
         && parameters::any(predictions)

@@ -53,6 +53,9 @@ pub struct ModalityPredictions {
     pub mean: Option<Array2<f64>>,
     /// Of a curve: some test samples of each cluster in the modality's own units, (N,S,d); NaN where a cluster has fewer.
     pub members: Option<Array3<f64>>,
+    /// Of an image that networks decode: each cluster's centre, and per latent dimension three standard deviations below and above it, decoded in the
+    /// modality's own units, (N,1+2l,d).
+    pub deviations: Option<Array3<f64>>,
     /// Where the expert is a differential equation: its solutions for the identified parameters, (N,S,T).
     pub solution: Option<Array3<f64>>,
     /// The test data of a modality of few values, (D,d); NaN for a sample without it.
@@ -155,8 +158,10 @@ impl Predictions {
                         npz.add_array(format!("{kind}_{name}"), &single(array))?;
                     }
                 }
-                if let Some(array) = &modality.nearest {
-                    npz.add_array(format!("nearest_{name}"), &array.mapv(|x| x as f32))?;
+                for (kind, array) in [("nearest", &modality.nearest), ("deviations", &modality.deviations)] {
+                    if let Some(array) = array {
+                        npz.add_array(format!("{kind}_{name}"), &array.mapv(|x| x as f32))?;
+                    }
                 }
             }
             for (name, values) in &self.facts {
@@ -216,6 +221,8 @@ impl Predictions {
                     predictions.modality(modality).predicted = Some(npz.floats(&name)?);
                 } else if let Some(modality) = name.strip_prefix("nearest_") {
                     predictions.modality(modality).nearest = Some(npz.floats(&name)?);
+                } else if let Some(modality) = name.strip_prefix("deviations_") {
+                    predictions.modality(modality).deviations = Some(npz.floats(&name)?);
                 } else if let Some(fact) = name.strip_prefix("fact_") {
                     predictions.facts.push((fact.to_owned(), npz.floats(&name)?));
                 }
@@ -283,6 +290,10 @@ impl Predictions {
                 let (_, k, size) = array.dim();
                 let size = modality.decoded.as_ref().map_or(size, Array2::ncols);
                 shape(&format!("nearest_{name}"), array.shape(), &[n, k, size])?;
+            }
+            if let Some(array) = &modality.deviations {
+                let size = modality.decoded.as_ref().map_or(array.dim().2, Array2::ncols);
+                shape(&format!("deviations_{name}"), array.shape(), &[n, 1 + 2 * l, size])?;
             }
             if let Some(array) = &modality.members {
                 let (_, members, size) = array.dim();

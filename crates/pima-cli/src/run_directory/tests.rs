@@ -291,6 +291,7 @@ fn predictions() -> Predictions {
         predicted_from_others: Some(Array2::from_elem((3, 3), -0.5)),
         nearest: Some(ndarray::Array3::from_elem((2, 4, 3), 0.75)),
         members: Some(ndarray::Array3::from_elem((2, 4, 3), 0.125)),
+        deviations: Some(ndarray::Array3::from_elem((2, 5, 3), -0.5)),
         parameters: Some(array![[0.5, 1.0], [1.5, 2.0], [2.5, 3.0]]),
         parameters_from: [("picture".to_owned(), Array2::from_elem((3, 2), 0.75))].into(),
         true_parameters: Some(array![[0.5, 1.25], [1.5, 2.25], [2.5, 3.25]]),
