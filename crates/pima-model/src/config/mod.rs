@@ -274,4 +274,6 @@ impl ExperimentConfig {
 }
 
 #[cfg(test)]
+mod documented;
+#[cfg(test)]
 mod tests;
