@@ -107,7 +107,14 @@ fn friendly(message: &str) -> String {
         };
     }
     match message.rsplit_once(", expected ") {
-        Some((_, expected)) if message.starts_with("invalid type") => format!("{message}{}", hint(expected)),
+        Some((given, expected)) if message.starts_with("invalid type") => {
+            let wanted = match expected {
+                "f64" => "a number",
+                "usize" | "u64" => "a whole number",
+                other => other,
+            };
+            format!("{given}, expected {wanted}{}", hint(expected))
+        }
         _ => message.to_owned(),
     }
 }
