@@ -1,5 +1,10 @@
 //! What the user typed, as clap reads it.
 
+// Of the commands that are about data: init, check, data.
+mod data;
+
+pub(crate) use data::{CheckArgs, DataArgs, InitArgs, Kind};
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -60,14 +65,6 @@ Examples:
   pima generate runs/lines --grid -n 20 --out map.npz
   pima generate runs/lines --deviations 3 --out around-centres.npz";
 
-const DATA_EXAMPLES: &str = "\
-Examples:
-  pima data digits --out digits.npz --train 6000 --test 1000
-  pima data mnist-line --out mnist-line.npz --datasets ~/mnist
-  pima data silicon --structures 772 --seed 0 --out vdos.npz
-
-In Python: numpy.load('digits.npz')['image'] is (samples, channels, height, width).";
-
 const PLOT_EXAMPLES: &str = "\
 Example:
   pima plot runs/lines";
@@ -86,6 +83,10 @@ struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write a configuration for the data in a directory.
+    Init(InitArgs),
+    /// Read a configuration and its data, say what they are, and stop.
+    Check(CheckArgs),
     /// Train a model as a configuration file describes it, and write a run directory.
     Train(TrainArgs),
     /// Print how well the model of a run does.
@@ -100,7 +101,7 @@ pub(crate) enum Command {
     Refit(RefitArgs),
     /// Draw the figures of a run again.
     Plot(PlotArgs),
-    /// Write a generated data set as an .npz file.
+    /// Write a generated data set as an .npz file, or a folder of specimens.
     Data(DataArgs),
 }
 
@@ -315,55 +316,6 @@ pub(crate) struct PlotArgs {
     /// Directory of the run.
     #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
-}
-
-/// `pima data`.
-#[derive(Debug, Args)]
-#[command(after_help = DATA_EXAMPLES)]
-pub(crate) struct DataArgs {
-    /// What to generate.
-    #[arg(value_name = "KIND")]
-    pub(crate) kind: Kind,
-    /// The file to write.
-    #[arg(long, value_name = "FILE.npz")]
-    pub(crate) out: PathBuf,
-    /// Seed of the digits and of the noise.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) seed: u64,
-    /// Number of samples to train and validate with [default: as many as MNIST has].
-    #[arg(long, value_name = "N")]
-    pub(crate) train: Option<usize>,
-    /// Number of samples to test with [default: as many as MNIST has].
-    #[arg(long, value_name = "N")]
-    pub(crate) test: Option<usize>,
-    /// Number of silicon structures.
-    #[arg(long, value_name = "N", default_value_t = 772)]
-    pub(crate) structures: usize,
-    /// Number of points of a line, evenly spaced on [0, 1].
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub(crate) points: usize,
-    /// Variance of the noise on each point of a line.
-    #[arg(long, value_name = "V", default_value_t = 0.01)]
-    pub(crate) noise_variance: f64,
-    /// Folder that holds the MNIST files [default: the environment's PIMA_DATASETS, else datasets/mnist].
-    #[arg(long, value_name = "DIR")]
-    pub(crate) datasets: Option<PathBuf>,
-    /// Replace the file if it is there.
-    #[arg(long)]
-    pub(crate) force: bool,
-}
-
-/// A generated data set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Kind {
-    /// Procedural digits, images like MNIST's that need no download.
-    Digits,
-    /// Procedural digits, each with a noisy line whose slope is the digit.
-    DigitsLine,
-    /// MNIST's digits, each with a noisy line whose slope is the digit (Walker et al. 2023, section 4.1).
-    MnistLine,
-    /// Silicon structures: spectra of their vibrations and stresses (after Walker et al. 2023, section 4.3). A stopped command goes on where it was.
-    Silicon,
 }
 
 /// Reads a command line.

@@ -47,13 +47,26 @@ impl Failure {
     /// Prints the one line and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         let (line, code) = match self {
-            Self::Input(error) => (format!("error: {error:#}"), INPUT),
-            Self::Work(error) => (format!("error: {error:#}"), WORK),
+            Self::Input(error) => (format!("error: {}", whole(error)), INPUT),
+            Self::Work(error) => (format!("error: {}", whole(error)), WORK),
             Self::Interrupted(how) => (how.clone(), INTERRUPTED),
         };
         eprintln!("{}", one_line(&line));
         ExitCode::from(code)
     }
+}
+
+/// An error with its causes, each said once: some say theirs themselves.
+fn whole(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// Answers a command line that is not to be carried out: help and version in full, a mistake in one line.
@@ -89,6 +102,15 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let missing = || std::io::Error::other("No such file");
+        let said = anyhow::Error::from(missing()).context("a.npz: No such file").context("a.toml");
+        assert_eq!(whole(&said), "a.toml: a.npz: No such file");
+        let unsaid = anyhow::Error::from(missing()).context("a.npz: cannot read");
+        assert_eq!(whole(&unsaid), "a.npz: cannot read: No such file");
+    }
 
     #[test]
     fn whatever_an_error_says_it_says_in_one_line() {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use pima_data::{Dataset, Split, find_mnist};
-use pima_model::{DataLocations, DataSource, ExperimentConfig, Model, Recipe, load_data};
+use pima_model::{DataLocations, DataSource, ExperimentConfig, Model, Recipe, Survey, load_data};
 
 /// Where MNIST lies in a checkout.
 const FALLBACK: &str = "datasets/mnist";
@@ -47,11 +47,25 @@ fn cache() -> Option<PathBuf> {
 /// Files are missing or damaged, or there are no samples to train on. A folder that was named must hold what is looked for: another data set does not
 /// silently take its place.
 pub(crate) fn data(config: &ExperimentConfig, option: Option<&Path>, seed: u64) -> Result<(Dataset, Split)> {
+    let locations = checked_locations(config, option)?;
+    Ok(load_data(config, &locations, seed)?)
+}
+
+/// What [`data`] would give, without keeping it.
+///
+/// # Errors
+/// As [`data`] and [`check_model`].
+pub(crate) fn survey(config: &ExperimentConfig, option: Option<&Path>, seed: u64) -> Result<Survey> {
+    let locations = checked_locations(config, option)?;
+    Ok(pima_model::survey(config, &locations, seed)?)
+}
+
+fn checked_locations(config: &ExperimentConfig, option: Option<&Path>) -> Result<DataLocations> {
     let locations = locations(option);
     if config.data.source == DataSource::MnistOrDigits && option.is_some() {
         find_mnist(option, &locations.fallback)?;
     }
-    Ok(load_data(config, &locations, seed)?)
+    Ok(locations)
 }
 
 /// Builds the networks once, to see that they fit the data, and counts their weights.
@@ -73,7 +87,9 @@ pub(crate) fn ensure_same(
     own: &ExperimentConfig,
     own_file: &Path,
 ) -> Result<()> {
-    let (given, own) = (toml::Value::try_from(given)?, toml::Value::try_from(own)?);
+    // A path relative to where the command was typed is the absolute one that the run has.
+    let value = |config: &ExperimentConfig| toml::Value::try_from(config.with_absolute_paths());
+    let (given, own) = (value(given)?, value(own)?);
     if let Some(Difference { key, a, b }) = difference(&given, &own, "") {
         bail!(
             "{}: {key} is {a}, but the run was begun with {b} ({}): resume with the run's own configuration, or start another run",

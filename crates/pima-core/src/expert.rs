@@ -28,6 +28,11 @@ pub trait Expert: fmt::Debug + Send + Sync {
         self.parameter_names().len()
     }
 
+    /// Parameters (P) that its author thinks plausible, where fits start; `None` for an expert without such a guess.
+    fn initial_parameters(&self) -> Option<ArrayView1<'_, f64>> {
+        None
+    }
+
     /// Where each parameter may lie, in the order of `theta`; no entries at all where any number will do.
     fn links(&self) -> &[Link] {
         &[]

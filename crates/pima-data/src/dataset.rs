@@ -4,7 +4,7 @@ use pima_core::ModalityShape;
 
 use crate::error::{Error, Result};
 use crate::labels::Labels;
-use crate::modality::ModalityData;
+use crate::modality::{ModalityData, ModalityDescription};
 use crate::truth::Truth;
 
 /// D samples, each seen by some or all of M modalities. Checked when made, so what holds one need not check again:
@@ -74,6 +74,33 @@ impl Dataset {
     pub fn with_groups(mut self, groups: Vec<usize>) -> Result<Self> {
         check_rows("groups", &self.name, self.n_samples(), Some(groups.len()))?;
         self.groups = Some(groups);
+        Ok(self)
+    }
+
+    /// Says what is known of the rows' classes.
+    ///
+    /// # Errors
+    /// [`Error::Length`] unless there is one label per row.
+    pub fn with_labels(mut self, labels: Labels) -> Result<Self> {
+        check_rows("labels", &self.name, self.n_samples(), Some(labels.values().len()))?;
+        self.labels = Some(labels);
+        Ok(self)
+    }
+
+    /// Says anew what each modality's units and axis are; its name and shape stay what they are.
+    ///
+    /// # Errors
+    /// Those of `describe`, and [`Error::Length`] for an axis that does not fit the shape.
+    pub fn described(
+        mut self,
+        mut describe: impl FnMut(ModalityDescription) -> Result<ModalityDescription>,
+    ) -> Result<Self> {
+        let describe = |modality: ModalityData| {
+            let ModalityDescription { units, axis, .. } = describe(modality.description())?;
+            let modality = modality.with_units(units);
+            if let Some(axis) = axis { modality.with_axis(axis) } else { Ok(modality) }
+        };
+        self.modalities = self.modalities.into_iter().map(describe).collect::<Result<_>>()?;
         Ok(self)
     }
 

@@ -12,6 +12,8 @@ mod error;
 mod hide;
 /// The file format of MNIST.
 mod idx;
+/// What a folder of files holds.
+mod inventory;
 /// Known classes, to judge by and not to train on.
 mod labels;
 /// Metal lattices: photographs and stress-strain curves, from files or made up.
@@ -43,6 +45,8 @@ pub mod silicon;
 mod skipping;
 /// Tables and folders of images, matched by ids.
 mod sources;
+/// A folder of made-up specimens.
+mod specimens;
 /// Spectra and stresses from a user's files.
 mod spectra;
 /// Training, validation and test rows.
@@ -55,6 +59,7 @@ pub use dataset::Dataset;
 pub use digits::{DigitStyle, DigitsOptions, procedural_digits};
 pub use error::{Error, IdxProblem, Place, Result};
 pub use idx::{IdxImages, read_idx_images, read_idx_labels};
+pub use inventory::{Candidate, Inventory, LabelCandidate, take_inventory};
 pub use labels::Labels;
 pub use lattice::{
     CompressionTest, GeneratedLattices, LatticeFolder, LatticeKind, LatticeNote, LatticeOptions, LatticeSpecimen,
@@ -71,7 +76,11 @@ pub use oscillator::{
 };
 pub use rng::shuffle;
 pub use skipping::{SkippedRow, read_npz_skipping};
-pub use sources::{ImageFolder, MatchedSources, Samples, TableColumns, match_sources, read_columns, read_images};
+pub use sources::{
+    AxisOptions, Block, ImageFolder, MatchedSources, ModalityKind, Names, NamesFile, NpyFile, NpzArray, Samples,
+    Source, SourceReader, TableColumns, match_sources, read_columns, read_images, read_names,
+};
+pub use specimens::{SpecimensOptions, write_specimens};
 pub use spectra::{SpectraFiles, load_spectra};
 pub use split::{Split, SplitFractions};
 pub use truth::Truth;

@@ -43,6 +43,11 @@ impl Archive {
         self.zip.file_names().map(|name| name.trim_end_matches(".npy").to_owned()).collect()
     }
 
+    /// How many dimensions the array of this name has, if it can be read.
+    pub(crate) fn rank(&mut self, name: &str) -> Option<usize> {
+        self.stream(name).ok().map(|array| array.shape().len())
+    }
+
     /// The array of this name, from its first element.
     pub(crate) fn stream(&mut self, name: &str) -> Result<ArrayStream> {
         let fail = |problem: String| npz_error(&self.path, format!("array '{name}': {problem}"));
@@ -66,30 +71,38 @@ impl Archive {
         let header = read_header(&mut bytes, fail)?;
         let n_elements = n_elements(&header.shape).ok_or_else(|| fail(one_line(&ReadNpyError::LengthOverflow)))?;
         let header_bytes = u64::from(bytes.crc().amount());
-        let stream =
-            ArrayStream { path: self.path.clone(), name: name.to_owned(), header, bytes, crc, left: n_elements };
-        if let Some(size) = stream.element_size() {
-            // Said at once, and not only after all rows but the last.
-            let expected = header_bytes + (size * n_elements) as u64;
-            if n_bytes < expected {
-                return Err(stream.fail(one_line(&ReadDataError::MissingData)));
-            }
-            if n_bytes > expected {
-                return Err(stream.fail(one_line(&ReadDataError::ExtraBytes((n_bytes - expected) as usize))));
-            }
-        }
+        let (path, name, crc) = (self.path.clone(), name.to_owned(), Some(crc));
+        let stream = ArrayStream { path, name, header, bytes, crc, left: n_elements };
+        stream.check_length(n_bytes - header_bytes.min(n_bytes), n_elements)?;
         Ok(stream)
     }
 }
 
-/// One array of an archive, read forwards.
+/// The array of an `.npy` file, from its first element.
+pub(crate) fn open_npy(path: &Path) -> Result<ArrayStream> {
+    let io = |source| Error::Io { path: path.to_owned(), source };
+    let file = File::open(path).map_err(io)?;
+    let n_bytes = file.metadata().map_err(io)?.len();
+    let bytes: Box<dyn Read + Send> = Box::new(BufReader::with_capacity(1 << 16, file));
+    let mut bytes = CrcReader::new(bytes);
+    let fail = |problem: String| npz_error(path, format!("not an npy file: {problem}"));
+    let header = read_header(&mut bytes, fail)?;
+    let n_elements = n_elements(&header.shape).ok_or_else(|| fail(one_line(&ReadNpyError::LengthOverflow)))?;
+    let header_bytes = u64::from(bytes.crc().amount());
+    let path = path.to_owned();
+    let stream = ArrayStream { path, name: String::new(), header, bytes, crc: None, left: n_elements };
+    stream.check_length(n_bytes - header_bytes.min(n_bytes), n_elements)?;
+    Ok(stream)
+}
+
+/// One array of an archive, or that of an `.npy` file, read forwards.
 pub(crate) struct ArrayStream {
     path: PathBuf,
     name: String,
     header: Header,
     bytes: CrcReader<Box<dyn Read + Send>>,
-    /// What the checksum of all bytes should be.
-    crc: u32,
+    /// What the checksum of all bytes should be; an `.npy` file has none.
+    crc: Option<u32>,
     /// Elements not yet read.
     left: usize,
 }
@@ -112,18 +125,19 @@ impl ArrayStream {
 
     /// The next `n` numbers of any common type, as f32.
     pub(crate) fn numbers(&mut self, n: usize) -> Result<Vec<f32>> {
-        if self.holds::<f32>() {
-            self.next(n, |x: f32| x)
-        } else if self.holds::<f64>() {
-            self.next(n, |x: f64| x as f32)
-        } else if self.holds::<u8>() {
-            self.next::<u8, _>(n, f32::from)
-        } else if self.holds::<i64>() {
-            self.next(n, |x: i64| x as f32)
-        } else if self.holds::<i32>() {
-            self.next(n, |x: i32| x as f32)
-        } else {
-            Err(self.wrong_type("float32, float64, uint8, int32 or int64"))
+        match self.header.type_descriptor.as_string().map(|text| text.trim_start_matches(['<', '>', '|', '='])) {
+            Some("f4") => self.next(n, |x: f32| x),
+            Some("f8") => self.next(n, |x: f64| x as f32),
+            Some("u1") => self.next::<u8, _>(n, f32::from),
+            Some("i1") => self.next::<i8, _>(n, f32::from),
+            Some("u2") => self.next::<u16, _>(n, f32::from),
+            Some("i2") => self.next::<i16, _>(n, f32::from),
+            Some("u4") => self.next(n, |x: u32| x as f32),
+            Some("i4") => self.next(n, |x: i32| x as f32),
+            Some("u8") => self.next(n, |x: u64| x as f32),
+            Some("i8") => self.next(n, |x: i64| x as f32),
+            Some("b1") => self.next::<bool, _>(n, |x| f32::from(u8::from(x))),
+            _ => Err(self.wrong_type("numbers (float32, float64, integers or bool)")),
         }
     }
 
@@ -146,6 +160,49 @@ impl ArrayStream {
             self.next::<f32, _>(n, f64::from)
         } else {
             Err(self.wrong_type("float64, float32 or int64"))
+        }
+    }
+
+    /// All entries of a list of names or numbers, as text.
+    pub(crate) fn texts(mut self) -> Result<Vec<String>> {
+        let n = self.length()?;
+        let descriptor = self.header.type_descriptor.as_string().cloned().unwrap_or_default();
+        let (order, kind) = descriptor.split_at_checked(1).unwrap_or_default();
+        let length = |kind: &str| kind.get(1..).and_then(|digits| digits.parse::<usize>().ok());
+        let (wide, length) = match (kind.chars().next(), length(kind)) {
+            (Some('U'), Some(length)) => (true, length),
+            (Some('S'), Some(length)) => (false, length),
+            // Numbers are told as Python prints whole ones, so that 3 here is 3 in a table.
+            _ => return Ok(self.numbers_in_full(n)?.into_iter().map(|x| x.to_string()).collect()),
+        };
+        let mut texts = Vec::with_capacity(n.min(PIECE));
+        let mut bytes = vec![0; length * if wide { 4 } else { 1 }];
+        for _ in 0..n {
+            self.bytes.read_exact(&mut bytes).map_err(|error| self.fail(one_line(&error)))?;
+            let symbol = |four: &[u8]| {
+                let four = [four[0], four[1], four[2], four[3]];
+                let code = if order == ">" { u32::from_be_bytes(four) } else { u32::from_le_bytes(four) };
+                char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)
+            };
+            let text = if wide {
+                bytes.chunks_exact(4).map(symbol).collect()
+            } else {
+                String::from_utf8_lossy(&bytes).into_owned()
+            };
+            texts.push(text.trim_end_matches('\0').to_owned());
+        }
+        self.left = 0;
+        self.check_end()?;
+        Ok(texts)
+    }
+
+    fn numbers_in_full(&mut self, n: usize) -> Result<Vec<f64>> {
+        if self.holds::<f64>() {
+            self.next(n, |x: f64| x)
+        } else if self.holds::<i64>() {
+            self.next(n, |x: i64| x as f64)
+        } else {
+            Ok(self.numbers(n)?.into_iter().map(f64::from).collect())
         }
     }
 
@@ -206,7 +263,7 @@ impl ArrayStream {
 
     fn check_end(&mut self) -> Result<()> {
         match self.bytes.read(&mut [0]) {
-            Ok(0) if self.bytes.crc().sum() == self.crc => Ok(()),
+            Ok(0) if self.crc.is_none_or(|crc| self.bytes.crc().sum() == crc) => Ok(()),
             Ok(0) => Err(self.fail("the checksum does not match, the file is damaged".to_owned())),
             Ok(more) => Err(self.fail(one_line(&ReadDataError::ExtraBytes(more)))),
             Err(error) => Err(self.fail(one_line(&error))),
@@ -220,23 +277,39 @@ impl ArrayStream {
 
     /// In bytes, where it is of a type that is read at all.
     fn element_size(&self) -> Option<usize> {
-        if self.holds::<f64>() || self.holds::<i64>() {
-            Some(8)
-        } else if self.holds::<f32>() || self.holds::<i32>() {
-            Some(4)
-        } else if self.holds::<u8>() || self.holds::<bool>() {
-            Some(1)
-        } else {
-            None
+        let descriptor = self.header.type_descriptor.as_string()?;
+        let (kind, size) = descriptor.get(1..)?.split_at_checked(1)?;
+        let size: usize = size.parse().ok()?;
+        (["f", "i", "u", "b"].contains(&kind) && size <= 8).then_some(size)
+    }
+
+    /// Said at once, and not only after all rows but the last; `n_bytes` are those behind the header.
+    fn check_length(&self, n_bytes: u64, n_elements: usize) -> Result<()> {
+        let Some(size) = self.element_size() else { return Ok(()) };
+        let expected = (size * n_elements) as u64;
+        if n_bytes < expected {
+            return Err(self.fail(one_line(&ReadDataError::MissingData)));
         }
+        if n_bytes > expected {
+            return Err(self.fail(one_line(&ReadDataError::ExtraBytes((n_bytes - expected) as usize))));
+        }
+        Ok(())
     }
 
     fn wrong_type(&self, wanted: &str) -> Error {
-        npz_error(&self.path, format!("array '{}' has another element type than {wanted}", self.name))
+        let has = match self.header.type_descriptor.as_string().map(String::as_str) {
+            Some("|O") => {
+                "holds Python objects, as lists of unequal length become; bring all samples to one length, then save \
+                 numbers"
+                    .to_owned()
+            }
+            _ => format!("has another element type than {wanted}"),
+        };
+        npz_error(&self.path, if self.name.is_empty() { has } else { format!("array '{}' {has}", self.name) })
     }
 
-    fn fail(&self, problem: String) -> Error {
-        npz_error(&self.path, format!("array '{}': {problem}", self.name))
+    pub(crate) fn fail(&self, problem: String) -> Error {
+        npz_error(&self.path, if self.name.is_empty() { problem } else { format!("array '{}': {problem}", self.name) })
     }
 }
 

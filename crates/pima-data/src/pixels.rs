@@ -16,7 +16,7 @@ pub(crate) fn decode(path: &Path, refuse: impl FnOnce(String) -> Error) -> Resul
     let reader = ImageReader::open(path).map_err(io)?.with_guessed_format().map_err(io)?;
     reader.decode().map_err(|problem| {
         let problem = problem.to_string().lines().collect::<Vec<_>>().join(" ");
-        refuse(format!("cannot be read as an image: {problem}"))
+        refuse(format!("cannot be read as an image: {problem}; save it again, or remove it"))
     })
 }
 

@@ -1,6 +1,13 @@
 //! From a config's `[data]` and `[[modality]]` tables to a dataset.
 
-use crate::config::{DataConfig, DataSource, ExperimentConfig, SourceConfig};
+// Modalities with files of their own.
+mod own;
+// What the data are, without keeping them.
+mod survey;
+
+pub use survey::{ModalitySurvey, Survey, survey};
+
+use crate::config::{DataConfig, DataSource, ExperimentConfig, ModalityConfig, SourceConfig};
 use crate::{Error, Result};
 use ndarray::Array3;
 use pima_data::{
@@ -37,27 +44,19 @@ pub struct DataLocations {
 /// When files are missing or broken, or a modality asks for something the collection does not have.
 pub fn load_data(config: &ExperimentConfig, locations: &DataLocations, seed: u64) -> Result<(Dataset, Split)> {
     let data = &config.data;
-    let mut dataset = load_source(data, locations)?;
+    let mut dataset = if data.source == DataSource::Modalities {
+        own::load(config, locations)?
+    } else {
+        own::add(config, load_source(data, locations)?)?
+    };
     if data.max_samples.is_some() || data.max_test_samples.is_some() {
         dataset = dataset.first(data.max_samples, data.max_test_samples)?;
     }
     for modality in &config.modalities {
         match &modality.source {
-            SourceConfig::Images {} if modality.name == dataset.modalities()[0].name() => {}
-            SourceConfig::Images {} => {
-                let own = dataset.modalities()[0].name().to_owned();
-                return Err(Error::Modality {
-                    modality: modality.name.clone(),
-                    problem: format!("the images of this collection are called {own:?}: use that name"),
-                });
-            }
-            SourceConfig::Data {} if dataset.modality(&modality.name).is_ok() => {}
-            SourceConfig::Data {} => {
+            SourceConfig::Images {} | SourceConfig::Data {} => {
                 let names: Vec<&str> = dataset.modalities().iter().map(|own| own.name()).collect();
-                return Err(Error::Modality {
-                    modality: modality.name.clone(),
-                    problem: format!("the data have no modality of that name; they have {}", names.join(", ")),
-                });
+                check_is_there(modality, &names)?;
             }
             SourceConfig::Line { points, noise_variance } => {
                 let options = LineOptions {
@@ -74,11 +73,31 @@ pub fn load_data(config: &ExperimentConfig, locations: &DataLocations, seed: u64
                 let oscillators = manufacture_oscillators(labels(&dataset, &modality.name)?, &options, data.seed)?;
                 dataset = dataset.with_modality(oscillators)?;
             }
+            SourceConfig::Npz(_) | SourceConfig::Npy(_) | SourceConfig::Table(_) | SourceConfig::ImageFolder(_) => {}
         }
     }
     let names: Vec<&str> = config.modalities.iter().map(|m| m.name.as_str()).collect();
-    let mut dataset = dataset.with_only(&names)?;
-    let mut split = Split::random(&dataset, &data.split, seed)?;
+    let dataset = own::describe(dataset.with_only(&names)?, config)?;
+    divide(config, dataset, seed)
+}
+
+/// That a collection with these modalities has one that takes its values from it.
+fn check_is_there(modality: &ModalityConfig, names: &[&str]) -> Result<()> {
+    let problem = match &modality.source {
+        SourceConfig::Images {} if names.first() != Some(&modality.name.as_str()) => {
+            format!("the images of this collection are called {:?}: use that name", names.first().unwrap_or(&""))
+        }
+        SourceConfig::Data {} if !names.contains(&modality.name.as_str()) => {
+            format!("the data have no modality of that name; they have {}", names.join(", "))
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::Modality { modality: modality.name.clone(), problem })
+}
+
+/// Splits the samples, and takes away what the config wants missing.
+fn divide(config: &ExperimentConfig, mut dataset: Dataset, seed: u64) -> Result<(Dataset, Split)> {
+    let mut split = Split::random(&dataset, &config.data.split, seed)?;
     let missing: Vec<f64> = config.modalities.iter().map(|modality| modality.missing).collect();
     if missing.iter().any(|&missing| missing > 0.0) {
         let (holed, train) = dataset.hide(&missing, &split.train, seed);
@@ -92,6 +111,9 @@ fn load_source(data: &DataConfig, locations: &DataLocations) -> Result<Dataset> 
     let mnist =
         || find_mnist(locations.datasets.as_deref(), &locations.fallback).and_then(|folder| load_mnist(&folder));
     match data.source {
+        DataSource::Modalities => {
+            Err(pima_data::Error::Empty { dataset: "config".to_owned(), what: "collection" }.into())
+        }
         DataSource::Mnist => Ok(mnist()?),
         DataSource::Digits => digits(data),
         DataSource::MnistOrDigits => match mnist() {

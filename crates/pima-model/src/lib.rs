@@ -46,7 +46,7 @@ pub use config::{
     ModalityConfig, ModelConfig, PeersConfig, Recipe, RefitConfig, RefitObjective, Schedule, SeesLatent, SourceConfig,
     StartConfig, TrainingConfig, WeightUpdate,
 };
-pub use data::{DataLocations, known_states, load_data};
+pub use data::{DataLocations, ModalitySurvey, Survey, known_states, load_data, survey};
 pub use error::{Error, Result};
 pub use evaluate::{AloneEvaluation, Evaluation, Scores, cross_modal_errors, evaluate};
 pub use generate::{Generated, LatentPoints};

@@ -10,8 +10,8 @@ use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2};
 use pima_core::{Expert, Fusion, MixturePrior, ModalityShape};
 use pima_data::{Batch, Dataset, ModalityDescription, Normalisation, Split, oscillator_trajectories};
 use pima_experts::{
-    CurveUnits, DictionaryOde, LinearExpert, OdeExpert, PrincipalComponents, SnodeExpert, StrainHardening, fit_pou,
-    stack_trajectories,
+    CurveUnits, DictionaryOde, FormulaExpert, LinearExpert, OdeExpert, OdeFormulaExpert, PrincipalComponents,
+    SnodeExpert, StrainHardening, fit_pou, stack_trajectories,
 };
 use pima_nets::{Decoder, Encoder, Mode, ParameterBuilder, Parameters, tensor_from_f32, to_array2};
 use rand::Rng;
@@ -319,7 +319,10 @@ fn head(
             format!("its expert has {} values where the data have {}", expert.n_outputs(), about.shape.size());
         return Err(Error::Modality { modality: about.name.clone(), problem });
     }
-    let theta = Array2::from_shape_fn((n_clusters, expert.n_parameters()), |_| rng.sample(StandardNormal));
+    let mut theta = Array2::from_shape_fn((n_clusters, expert.n_parameters()), |_| rng.sample(StandardNormal));
+    if let Some(plausible) = expert.initial_parameters() {
+        theta.outer_iter_mut().for_each(|mut theta| theta.assign(&plausible));
+    }
     Ok(Head::Expert(ExpertDecoder::new(expert, theta, normalisation)))
 }
 
@@ -335,7 +338,7 @@ fn assemble_expert(
     let axis = || {
         about.axis.as_ref().ok_or_else(|| Error::Modality {
             modality: about.name.clone(),
-            problem: "an expert needs the axis its curve was measured along, and this modality has none".to_owned(),
+            problem: "an expert needs the axis its curve was measured along, and this modality has none: say axis.values, or axis.from and axis.to".to_owned(),
         })
     };
     let points = || Ok::<_, Error>(ArrayView1::from(&axis()?.points));
@@ -366,6 +369,10 @@ fn assemble_expert(
         ExpertConfig::Hardening(options) => {
             let units = CurveUnits { axis: axis()?.units.clone(), value: about.units.clone() };
             Box::new(StrainHardening::new(points()?, *options, &units).map_err(failed)?)
+        }
+        ExpertConfig::Formula(options) => Box::new(FormulaExpert::new(options.clone(), points()?).map_err(failed)?),
+        ExpertConfig::OdeFormula(options) => {
+            Box::new(OdeFormulaExpert::new(options.clone(), points()?).map_err(failed)?)
         }
     })
 }

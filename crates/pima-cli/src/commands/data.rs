@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result, ensure};
 use pima_data::{
-    Dataset, DigitsOptions, LineOptions, find_mnist, load_mnist, manufacture_lines, procedural_digits, silicon,
-    write_npz,
+    Dataset, DigitsOptions, LineOptions, SpecimensOptions, find_mnist, load_mnist, manufacture_lines,
+    procedural_digits, silicon, write_npz, write_specimens,
 };
 
 use std::ops::ControlFlow;
@@ -21,6 +21,9 @@ pub(crate) fn run(args: &DataArgs) -> Outcome {
         Ok(())
     };
     free().blame_input()?;
+    if args.kind == Kind::Specimens {
+        return specimens(args);
+    }
     let dataset = if args.kind == Kind::Silicon {
         silicon_structures(args).blame_work()?
     } else {
@@ -31,6 +34,34 @@ pub(crate) fn run(args: &DataArgs) -> Outcome {
     let modalities = dataset.modalities().iter().map(|m| format!("{} ({})", m.name(), m.shape()));
     let modalities = modalities.collect::<Vec<_>>().join(", ");
     say(format!("{}: {}, {} samples; {modalities}", file.display(), dataset.name(), dataset.n_samples()));
+    Ok(())
+}
+
+/// The configuration that goes with the folder of specimens.
+const SPECIMENS: &str = include_str!("../../experiments/specimens.toml");
+
+/// A folder of files with its configuration. What is in the folder already is not overwritten.
+fn specimens(args: &DataArgs) -> Outcome {
+    let folder = &args.out;
+    let empty = || -> Result<()> {
+        let there = folder.is_dir() && std::fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_some());
+        ensure!(!there, "{}: is a folder with files in it: choose another name", folder.display());
+        ensure!(!folder.is_file(), "{}: is a file: choose another name", folder.display());
+        Ok(())
+    };
+    empty().blame_input()?;
+    let write = || -> Result<()> {
+        std::fs::create_dir_all(folder)?;
+        write_specimens(folder, &SpecimensOptions { n: args.specimens, ..SpecimensOptions::default() }, args.seed)?;
+        Ok(std::fs::write(folder.join("pima.toml"), SPECIMENS)?)
+    };
+    write().with_context(|| format!("{}: cannot write", folder.display())).blame_work()?;
+    let config = super::typed(&folder.join("pima.toml"));
+    say(format!(
+        "{}: {} specimens (generated), in four clusters; next: pima train {config}",
+        folder.display(),
+        args.specimens
+    ));
     Ok(())
 }
 
@@ -54,7 +85,7 @@ fn generate(args: &DataArgs) -> Result<Dataset> {
             };
             procedural_digits(&options, args.seed)?
         }
-        Kind::Silicon => silicon_structures(args)?,
+        Kind::Silicon | Kind::Specimens => silicon_structures(args)?,
         Kind::MnistLine => {
             let locations = locations(args.datasets.as_deref());
             let folder = find_mnist(locations.datasets.as_deref(), &locations.fallback)?;
@@ -62,7 +93,7 @@ fn generate(args: &DataArgs) -> Result<Dataset> {
         }
     };
     match (args.kind, images.labels()) {
-        (Kind::Digits | Kind::Silicon, _) | (_, None) => Ok(images),
+        (Kind::Digits | Kind::Silicon | Kind::Specimens, _) | (_, None) => Ok(images),
         (Kind::DigitsLine | Kind::MnistLine, Some(labels)) => {
             let options = LineOptions {
                 n_coordinates: args.points,

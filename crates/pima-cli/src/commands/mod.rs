@@ -1,5 +1,6 @@
 //! One file for each command.
 
+mod check;
 mod conclude;
 mod data;
 mod evaluate;
@@ -7,6 +8,7 @@ mod examples;
 mod generate;
 mod impute;
 mod infer;
+mod init;
 mod plot;
 mod refit;
 mod samples;
@@ -23,6 +25,8 @@ use crate::interrupt::Interrupt;
 /// Carries out a command.
 pub(crate) fn run(command: Command, interrupt: &Interrupt) -> Outcome {
     match command {
+        Command::Init(args) => init::run(&args),
+        Command::Check(args) => check::run(&args),
         Command::Train(args) => train::run(&args, interrupt),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Infer(args) => infer::run(&args),

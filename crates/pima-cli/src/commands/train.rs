@@ -120,8 +120,9 @@ fn plan(args: &TrainArgs, config: ExperimentConfig, seed: u64) -> Result<Plan> {
         rayon::ThreadPoolBuilder::new().num_threads(n).build_global().context("the threads cannot be started")?;
     }
     let threads = set_threads(threads);
-    let (dataset, split) = prepare::data(&config, args.datasets.as_deref(), seed)?;
-    prepare::check_model(&config, &dataset, &split, seed).with_context(|| args.config.display().to_string())?;
+    let named = || args.config.display().to_string();
+    let (dataset, split) = prepare::data(&config, args.datasets.as_deref(), seed).with_context(named)?;
+    prepare::check_model(&config, &dataset, &split, seed).with_context(named)?;
     Ok(Plan { config, seed, dataset, split, device, threads })
 }
 

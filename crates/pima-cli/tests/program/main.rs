@@ -1,5 +1,7 @@
 //! Tests of the `pima` program itself, run in temporary folders.
 
+// A scientist's own files that cannot be used.
+mod bad_data;
 // Input that cannot be used.
 mod bad_input;
 // The other commands.
@@ -7,6 +9,10 @@ mod commands;
 // The program and its experiments.
 mod harness;
 mod infer;
+// Configurations for what lies in a folder.
+mod init;
+// A scientist's own files.
+mod own_data;
 // Runs that are cut short and go on.
 mod resume;
 // A run from beginning to end.

@@ -7,12 +7,12 @@ use ndarray::Array2;
 use pima_core::ModalityShape;
 use serde::{Deserialize, Serialize};
 
-use super::{Samples, at_file};
+use super::{Samples, at_file, bare_axis, rows_of_table};
 use crate::error::{Error, Place, Result};
-use crate::spectra::{for_each_record, shown};
+use crate::spectra::shown;
 
 /// Cells that say that nothing was measured, besides empty ones, in lower case.
-const MISSING: [&str; 4] = ["na", "nan", "n/a", "null"];
+pub(crate) const MISSING: [&str; 4] = ["na", "nan", "n/a", "null"];
 
 /// Which columns of a CSV file are a modality. The first line names the columns.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -20,14 +20,17 @@ const MISSING: [&str; 4] = ["na", "nan", "n/a", "null"];
 pub struct TableColumns {
     /// The file.
     pub path: PathBuf,
-    /// The columns, in the order of the values; without any, all but the id.
+    /// The columns, in the order of the values; without any, all but the id, the labels and those of `except`.
     #[serde(default)]
     pub columns: Vec<String>,
-    /// The column that says what each sample is called; without it, samples are matched by their order.
+    /// Columns to leave out where `columns` names none.
     #[serde(default)]
+    pub except: Vec<String>,
+    /// The column that says what each sample is called; without it, samples are matched by their order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// Whether a line is a curve over the columns rather than a list of numbers. Column names that are increasing numbers are its axis.
-    #[serde(default)]
+    #[serde(skip)]
     pub curve: bool,
 }
 
@@ -50,10 +53,9 @@ pub fn read_columns(table: &TableColumns) -> Result<Samples> {
     let mut layout: Option<Layout> = None;
     let (mut values, mut present, mut ids) = (Vec::new(), Vec::new(), Vec::new());
     let mut lines: HashMap<String, u64> = HashMap::new();
-    for_each_record(path, |line, record| {
-        let cells: Vec<&str> = record.iter().collect();
+    rows_of_table(path, |line, cells| {
         let Some(layout) = &layout else {
-            layout = Some(Layout::find(table, &cells).map_err(|problem| wrong(line, problem))?);
+            layout = Some(Layout::find(table, cells).map_err(|problem| wrong(line, problem))?);
             return Ok(());
         };
         if cells.len() != layout.headings.len() {
@@ -93,7 +95,13 @@ pub fn read_columns(table: &TableColumns) -> Result<Samples> {
             match cell.parse::<f64>() {
                 Ok(value) if value.is_finite() => values.push(value as f32),
                 Ok(_) => return Err(wrong(line, format!("column '{column}': {cell} is not finite"))),
-                Err(_) => return Err(wrong(line, format!("column '{column}': '{}' is not a number", shown(cell)))),
+                Err(_) => {
+                    let problem = format!(
+                        "column '{column}': '{}' is not a number; write one, empty the whole line, or leave the column out (columns, except)",
+                        shown(cell)
+                    );
+                    return Err(wrong(line, problem));
+                }
             }
         }
         Ok(())
@@ -110,8 +118,9 @@ pub fn read_columns(table: &TableColumns) -> Result<Samples> {
         true => ModalityShape::Curve { channels: 1, length },
         false => ModalityShape::Vector { length },
     };
-    let points = if table.curve { layout.points() } else { None };
-    Ok(Samples { path: path.to_owned(), shape, values, present, ids: layout.id.map(|_| ids), points })
+    let axis = if table.curve { layout.points().map(bare_axis) } else { None };
+    let (path, ids) = (path.to_owned(), layout.id.map(|_| ids));
+    Ok(Samples { path, shape, values, present, ids, axis, units: String::new() })
 }
 
 impl Layout {
@@ -128,8 +137,9 @@ impl Layout {
             }
         };
         let id = table.id.as_deref().map(named).transpose()?;
+        let except = table.except.iter().map(|name| named(name)).collect::<Result<Vec<_>, _>>()?;
         let columns = if table.columns.is_empty() {
-            (0..cells.len()).filter(|at| Some(*at) != id).collect()
+            (0..cells.len()).filter(|at| Some(*at) != id && !except.contains(at)).collect()
         } else {
             table.columns.iter().map(|name| named(name)).collect::<Result<Vec<_>, _>>()?
         };
@@ -139,7 +149,7 @@ impl Layout {
         let layout = Self { headings, columns, id };
         // Numbers over a curve are its axis; over anything else they are the first sample.
         if !table.curve && layout.columns.iter().all(|&at| cells[at].parse::<f64>().is_ok()) {
-            return Err("the first line is a line of numbers; write the names of the columns above it".to_owned());
+            return Err("the first line is a line of numbers; write the names of the columns above it, or say kind = \"curve\" if it is the axis".to_owned());
         }
         Ok(layout)
     }

@@ -23,7 +23,7 @@ pub struct ImageFolder {
     pub path: PathBuf,
     /// Height and width in pixels to which every image is brought, by cutting out its middle and resizing; without it, all images are of
     /// one size.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<[usize; 2]>,
     /// Red, green and blue instead of grey.
     #[serde(default)]
@@ -80,7 +80,8 @@ pub fn read_images(folder: &ImageFolder) -> Result<Samples> {
     let ids = files.iter().map(|path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned()).collect();
     let shape = ModalityShape::Image { channels, height, width };
     let present = vec![true; files.len()];
-    Ok(Samples { path: folder.path.clone(), shape, values, present, ids: Some(ids), points: None })
+    let path = folder.path.clone();
+    Ok(Samples { path, shape, values, present, ids: Some(ids), axis: None, units: String::new() })
 }
 
 /// The images of a folder, in the natural order of their names.

@@ -1,9 +1,19 @@
 //! A scientist's own files, one source a modality, matched by what they call the samples.
 
+// Arrays that NumPy saved.
+mod arrays;
+// The axis of a curve.
+mod axis;
 // Columns of a table.
 mod columns;
 // A folder of images.
 mod images;
+// Labels and groups.
+mod names;
+// Any source, some samples at a time.
+#[cfg(test)]
+mod array_tests;
+mod reader;
 #[cfg(test)]
 mod tests;
 
@@ -12,12 +22,41 @@ use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
 use pima_core::ModalityShape;
+use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
 use crate::error::{Error, Place, Result};
 use crate::modality::{MeasurementAxis, ModalityData};
+use crate::spectra::for_each_record;
+pub use arrays::{NpyFile, NpzArray};
+pub use axis::AxisOptions;
+pub(crate) use columns::MISSING;
 pub use columns::{TableColumns, read_columns};
 pub use images::{ImageFolder, read_images};
+pub use names::{Names, NamesFile, read_names};
+pub use reader::{Block, Source, SourceReader};
+
+/// What a sample of a modality is, where its source alone does not say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ModalityKind {
+    /// Pixels on a grid.
+    Image,
+    /// A function of one variable.
+    Curve,
+    /// A list of numbers.
+    Vector,
+}
+
+impl std::fmt::Display for ModalityKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Image => "image",
+            Self::Curve => "curve",
+            Self::Vector => "vector",
+        })
+    }
+}
 
 /// What one source holds: a row of values for each of its samples, and the ids of the samples, if it tells them.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,8 +69,10 @@ pub struct Samples {
     present: Vec<bool>,
     /// (D)
     ids: Option<Vec<String>>,
-    /// Points of the axis, where the source tells them.
-    points: Option<Vec<f64>>,
+    /// Where along a curve the values were measured, as far as the source tells.
+    axis: Option<MeasurementAxis>,
+    /// Units of the values, where the source tells them.
+    units: String,
 }
 
 impl Samples {
@@ -52,7 +93,13 @@ impl Samples {
 
     /// Where along the axis the values were measured, if the source tells.
     pub fn points(&self) -> Option<&[f64]> {
-        self.points.as_deref()
+        self.axis.as_ref().map(|axis| axis.points.as_slice())
+    }
+
+    /// The same samples without their ids: they are matched by their order then.
+    #[must_use]
+    pub fn without_ids(self) -> Self {
+        Self { ids: None, ..self }
     }
 
     fn wrong(&self, problem: String) -> Error {
@@ -73,11 +120,17 @@ impl Samples {
         } else {
             ModalityData::new(name, self.shape, values)?
         };
-        match self.points {
-            Some(points) => modality.with_axis(MeasurementAxis { name: String::new(), units: String::new(), points }),
+        let modality = modality.with_units(self.units);
+        match self.axis {
+            Some(axis) => modality.with_axis(axis),
             None => Ok(modality),
         }
     }
+}
+
+/// Points along a curve of which nothing else is known.
+fn bare_axis(points: Vec<f64>) -> MeasurementAxis {
+    MeasurementAxis { name: String::new(), units: String::new(), points }
 }
 
 /// Sources that were matched.
@@ -96,8 +149,8 @@ pub struct MatchedSources {
 ///
 /// # Errors
 /// [`Error::Table`], which names the file, when some sources tell ids and others do not, when the numbers of samples differ without ids,
-/// or when a source has no id in common with those before it; [`Error::NothingPresent`] for a sample whose values are empty in every
-/// source; and as [`Dataset::new`].
+/// or when a source has no id in common with those before it, or for a sample whose values are empty in every source (without ids
+/// [`Error::NothingPresent`]); and as [`Dataset::new`].
 pub fn match_sources(name: impl Into<String>, sources: Vec<(String, Samples)>) -> Result<MatchedSources> {
     let ids = match sources.iter().find(|(_, samples)| samples.ids.is_some()) {
         Some((_, with)) => Some(union(&sources, with)?),
@@ -127,6 +180,11 @@ pub fn match_sources(name: impl Into<String>, sources: Vec<(String, Samples)>) -
             _ => (0..n_samples).map(Some).collect(),
         };
         modalities.push(samples.into_modality(&modality, &rows)?);
+    }
+    let has_any = |row: usize| modalities.iter().any(|modality| modality.is_present(row));
+    if let Some(id) = ids.as_ref().and_then(|ids| ids.iter().enumerate().find(|(row, _)| !has_any(*row))) {
+        let problem = format!("sample '{}' has no values here, nor in any other source; leave it out", id.1);
+        return Err(at_file(&first, problem));
     }
     Ok(MatchedSources { dataset: Dataset::new(name, modalities, None)?, ids })
 }
@@ -158,6 +216,24 @@ fn union(sources: &[(String, Samples)], with: &Samples) -> Result<Vec<String>> {
     Ok(all)
 }
 
-fn at_file(path: &Path, problem: String) -> Error {
+/// Calls `visit` with the line, from 1, and the cells of every line of a table, the heading first.
+pub(crate) fn rows_of_table(path: &Path, mut visit: impl FnMut(u64, &[&str]) -> Result<()>) -> Result<()> {
+    match ending(path).as_str() {
+        "h5" | "hdf5" | "hdf" | "nc" | "mat" => {
+            let problem =
+                "HDF5 is not read; save the arrays by numpy.savez('data.npz', name=h5py.File('...')['name'][:])";
+            Err(at_file(path, problem.to_owned()))
+        }
+        "xls" | "xlsx" | "ods" => Err(at_file(path, "spreadsheets are not read; save it as CSV".to_owned())),
+        _ => for_each_record(path, |line, record| visit(line, &record.iter().collect::<Vec<_>>())),
+    }
+}
+
+/// The ending of a file's name, in lower case.
+fn ending(path: &Path) -> String {
+    path.extension().unwrap_or_default().to_string_lossy().to_lowercase()
+}
+
+pub(crate) fn at_file(path: &Path, problem: String) -> Error {
     Error::Table { path: path.to_owned(), place: Place::File, problem }
 }

@@ -162,7 +162,8 @@ fn sources_are_matched_by_their_ids_and_what_is_absent_is_missing() {
     let message = refused(vec![("u", &unnamed), ("v", &longer)]);
     assert!(message.contains("longer.csv: 3 samples, but") && message.contains("unnamed.csv has 2"), "{message}");
     let empty = read("empty.csv", "id,x\na,1\nb,\n");
-    assert!(matches!(match_sources("mine", vec![("x".to_owned(), empty)]), Err(Error::NothingPresent { row: 1 })));
+    let message = refused(vec![("x", &empty)]);
+    assert!(message.contains("empty.csv: sample 'b' has no values here, nor in any other source"), "{message}");
     let same = match_sources("mine", vec![("u".to_owned(), unnamed.clone()), ("w".to_owned(), unnamed)]).unwrap();
     assert_eq!((same.dataset.n_samples(), same.ids), (2, None));
 }

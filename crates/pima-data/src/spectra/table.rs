@@ -132,8 +132,12 @@ pub(crate) fn for_each_record(path: &Path, mut visit: impl FnMut(u64, &StringRec
         let blank = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
         at.line() + blank.filter(|&&byte| byte == b'\n').count() as u64
     };
-    let mut reader =
-        csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(text.as_slice());
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .delimiter(separator(&text))
+        .from_reader(text.as_slice());
     let mut record = StringRecord::new();
     loop {
         let more = reader.read_record(&mut record).map_err(|error| {
@@ -146,6 +150,13 @@ pub(crate) fn for_each_record(path: &Path, mut visit: impl FnMut(u64, &StringRec
         }
         visit(record.position().map_or(0, line), &record)?;
     }
+}
+
+/// What separates cells: a comma, or a semicolon or a tab where the first line has one and no comma.
+fn separator(text: &[u8]) -> u8 {
+    let first = text.split(|&byte| byte == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or(&[]);
+    let has = |byte: &u8| first.contains(byte);
+    if has(&b',') { b',' } else { [b';', b'\t'].into_iter().find(has).unwrap_or(b',') }
 }
 
 /// The beginning of a cell, for an error of one line.

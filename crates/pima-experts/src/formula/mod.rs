@@ -174,6 +174,10 @@ impl Expert for FormulaExpert {
         &self.parameters.units
     }
 
+    fn initial_parameters(&self) -> Option<ArrayView1<'_, f64>> {
+        Some(self.parameters.init.view())
+    }
+
     /// As the parameters' bounds say.
     fn links(&self) -> &[Link] {
         &self.parameters.links

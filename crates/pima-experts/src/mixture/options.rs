@@ -33,7 +33,7 @@ pub struct MixtureOfExpertsOptions {
     /// What the seeds of the clusters are drawn from.
     #[serde(default)]
     pub seeding: Seeding,
-    /// Where fits of the expert start, (P): only experts that are not linear depend on it. Default zeros.
+    /// Where fits of the expert start, (P): only experts that are not linear depend on it. Default: what the expert says, else zeros.
     #[serde(default)]
     pub start: Option<Vec<f64>>,
 }
@@ -124,6 +124,10 @@ impl MixtureOfExpertsOptions {
 
     /// Where fits start, (P).
     pub(super) fn start_of(&self, expert: &dyn Expert) -> ndarray::Array1<f64> {
-        self.start.clone().map_or_else(|| ndarray::Array1::zeros(expert.n_parameters()), ndarray::Array1::from)
+        let own = || {
+            let own = expert.initial_parameters().map(|own| own.to_owned());
+            own.unwrap_or_else(|| ndarray::Array1::zeros(expert.n_parameters()))
+        };
+        self.start.clone().map_or_else(own, ndarray::Array1::from)
     }
 }

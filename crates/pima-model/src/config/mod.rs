@@ -1,6 +1,7 @@
 //! An experiment as a file describes it. Each experiment of the papers and each user's own data is one such file; the engine knows no other.
 
 mod modality;
+mod paths;
 mod peers;
 mod place;
 mod refit;
@@ -13,7 +14,7 @@ pub use training::{EmConfig, EmWhen, ExpertUpdate, Recipe, Schedule, StartConfig
 
 use crate::{Error, Result};
 use pima_core::Fusion;
-use pima_data::{LatticeFolder, LatticeOptions, SpectraFiles, SplitFractions};
+use pima_data::{LatticeFolder, LatticeOptions, NamesFile, SpectraFiles, SplitFractions};
 use place::Problem;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -29,6 +30,7 @@ pub struct ExperimentConfig {
     #[serde(default)]
     pub title: String,
     /// Where the samples come from.
+    #[serde(default)]
     pub data: DataConfig,
     /// Size of the model.
     pub model: ModelConfig,
@@ -45,12 +47,19 @@ pub struct ExperimentConfig {
     pub modalities: Vec<ModalityConfig>,
 }
 
-/// Where the samples come from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Where the samples come from. Paths are relative to the config file.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
     /// The collection whose labels and splits are used.
+    #[serde(default)]
     pub source: DataSource,
+    /// Known classes of the source `modalities`, to report with and never to train on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<NamesFile>,
+    /// Which samples of the source `modalities` belong together, such as several of one specimen: a split never tears them apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<NamesFile>,
     /// The file of the source `npz`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
@@ -84,9 +93,12 @@ pub struct DataConfig {
 }
 
 /// A collection of labelled samples.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DataSource {
+    /// None: every modality names its own files.
+    #[default]
+    Modalities,
     /// MNIST from its four IDX files.
     Mnist,
     /// The embedded generator of procedural digits.
@@ -132,6 +144,7 @@ impl ExperimentConfig {
     pub fn parse(text: &str, origin: &Path, recipe: Option<Recipe>) -> Result<Self> {
         let fail = |message: String| Error::Config { file: origin.to_owned(), message };
         let mut table: toml::Table = toml::from_str(text).map_err(|e| fail(place::syntax(text, &e)))?;
+        modality::name_experts(&mut table);
         let training = table.remove("training").unwrap_or_else(|| toml::Table::new().into());
         let recipe = TrainingConfig::which(&training, recipe).map_err(|problem| fail(problem.located(text, None)))?;
         // The other recipe's table is read too, so that a mistake in it shows now and not when that recipe is asked for.
@@ -145,18 +158,21 @@ impl ExperimentConfig {
                 table.insert("training".to_owned(), resolved);
             }
         }
-        let config: Self = place::read(table.into()).map_err(|problem| fail(problem.located(text, Some(recipe))))?;
+        let mut config: Self =
+            place::read(table.into()).map_err(|problem| fail(problem.located(text, Some(recipe))))?;
+        config.resolve_paths(origin);
         let fail = |problem: String| fail(Problem::of(problem).located(text, Some(recipe)));
         config.check().map_err(fail)?;
         Ok(config)
     }
 
-    /// The config with every default written out.
+    /// The config with every default written out. Paths are absolute, so that it may be written anywhere.
     ///
     /// # Errors
     /// [`Error::Config`] when it cannot be written as TOML.
     pub fn to_toml(&self) -> Result<String> {
-        toml::to_string(self).map_err(|e| Error::Config { file: "config.toml".into(), message: e.to_string() })
+        toml::to_string(&self.with_absolute_paths())
+            .map_err(|e| Error::Config { file: "config.toml".into(), message: e.to_string() })
     }
 
     fn check(&self) -> Result<(), String> {
@@ -179,6 +195,7 @@ impl ExperimentConfig {
                 _ => {}
             }
         }
+        self.check_sources()?;
         if self.data.structures.is_some_and(|n| n == 0 || self.data.source != DataSource::Silicon) {
             return Err("data.structures is for the source \"silicon\", and at least 1".to_owned());
         }
@@ -219,7 +236,35 @@ impl ExperimentConfig {
         }
         self.training.check()
     }
+
+    /// That each modality has values to come from.
+    fn check_sources(&self) -> Result<(), String> {
+        for (key, given) in [("labels", self.data.labels.is_some()), ("groups", self.data.groups.is_some())] {
+            if given && self.data.source != DataSource::Modalities {
+                return Err(format!(
+                    "data.{key} is for modalities with files of their own; this data.source has its own"
+                ));
+            }
+        }
+        if self.data.source != DataSource::Modalities {
+            return Ok(());
+        }
+        let has_own = |modality: &ModalityConfig| modality.source.own().is_some();
+        for modality in &self.modalities {
+            if matches!(modality.source, SourceConfig::Images {} | SourceConfig::Data {})
+                || !self.modalities.iter().any(has_own)
+            {
+                return Err(format!(
+                    "modality {:?} takes its values from a collection, and there is none: name it in data.source, or give the modality a file of its own, such as source = {{ kind = \"npz\", path = \"data.npz\" }}",
+                    modality.name
+                ));
+            }
+        }
+        Ok(())
+    }
 }
 
+#[cfg(test)]
+mod documented;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,10 @@
 //! One modality of an experiment: where its values come from, how they are normalised, encoded and decoded.
 
-use pima_data::{NormalisationMethod, OscillatorOptions};
-use pima_experts::{Basis, HardeningOptions, OdeOptions, PouOptions, Term};
+use pima_data::{
+    AxisOptions, ImageFolder, ModalityKind, NormalisationMethod, NpyFile, NpzArray, OscillatorOptions, Source,
+    TableColumns,
+};
+use pima_experts::{Basis, FormulaOptions, HardeningOptions, OdeFormulaOptions, OdeOptions, PouOptions, Term};
 use pima_nets::{DecoderConfig, EncoderConfig};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +16,15 @@ pub struct ModalityConfig {
     pub name: String,
     /// Where its values come from.
     pub source: SourceConfig,
+    /// What a sample is, where its source alone does not say it: an image, a curve or a vector.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<ModalityKind>,
+    /// The units of the values, for figures and experts; absent: what the source says of them, `""`: a number without units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub units: Option<String>,
+    /// Where along a curve the values were measured; absent: what the source says of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub axis: Option<AxisOptions>,
     /// How the values are normalised before encoding; fitted on the training part alone.
     #[serde(default)]
     pub normalise: NormalisationMethod,
@@ -82,6 +94,27 @@ pub enum SourceConfig {
     },
     /// A cubic oscillator whose parameters follow from the sample's label, with noise (2023, section 4.2).
     Oscillator(OscillatorOptions),
+    /// An array of an `.npz` file.
+    Npz(NpzArray),
+    /// An `.npy` file.
+    Npy(NpyFile),
+    /// Columns of a table (`.csv`), a sample a line.
+    Table(TableColumns),
+    /// A folder of images, a sample a file.
+    ImageFolder(ImageFolder),
+}
+
+impl SourceConfig {
+    /// The modality's own file or folder; `None` where the values come from `[data]`.
+    pub fn own(&self) -> Option<Source> {
+        match self.clone() {
+            Self::Npz(source) => Some(Source::Npz(source)),
+            Self::Npy(source) => Some(Source::Npy(source)),
+            Self::Table(source) => Some(Source::Table(source)),
+            Self::ImageFolder(source) => Some(Source::ImageFolder(source)),
+            Self::Images {} | Self::Data {} | Self::Line { .. } | Self::Oscillator(_) => None,
+        }
+    }
 }
 
 /// Variance of a decoded Gaussian, in units of the normalised modality.
@@ -139,6 +172,27 @@ pub enum ExpertConfig {
     },
     /// Strain hardening: an elastic line through the origin, then a plastic one (2022, section 3.2).
     Hardening(HardeningOptions),
+    /// A formula in the curve's axis and in parameters.
+    Formula(FormulaOptions),
+    /// Differential equations whose right-hand sides are formulas.
+    OdeFormula(OdeFormulaOptions),
+}
+
+/// Says which kind of expert a table is that has a `formula` or an `ode` and no `kind`.
+pub(super) fn name_experts(config: &mut toml::Table) {
+    let modalities = config.get_mut("modality").and_then(toml::Value::as_array_mut);
+    for modality in modalities.into_iter().flatten() {
+        let Some(expert) = modality.get_mut("expert").and_then(toml::Value::as_table_mut) else { continue };
+        if expert.contains_key("kind") {
+            continue;
+        }
+        for (key, kind) in [("formula", "formula"), ("ode", "ode-formula")] {
+            if expert.contains_key(key) {
+                expert.insert("kind".to_owned(), kind.into());
+                break;
+            }
+        }
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
@@ -181,6 +235,17 @@ impl ModalityConfig {
             return Err(format!(
                 "modality {name:?}: expert_sees_latent is for experts; a neural decoder sees the latent point anyway"
             ));
+        }
+        if let (Some(kind), None) = (self.kind, self.source.own()) {
+            return Err(format!(
+                "modality {name:?}: kind = \"{kind}\" is for modalities with files of their own; a collection says itself what its samples are: remove kind"
+            ));
+        }
+        if let Some(axis) = &self.axis {
+            axis.check().map_err(|problem| format!("modality {name:?}: {problem}"))?;
+            if self.kind.is_some_and(|kind| kind != ModalityKind::Curve) {
+                return Err(format!("modality {name:?}: an axis is for curves: set kind = \"curve\", or remove axis"));
+            }
         }
         if self.weight.is_some_and(|w| !(w.is_finite() && w > 0.0)) {
             return Err(format!(

@@ -76,9 +76,47 @@ pub(super) fn read<T: DeserializeOwned>(table: toml::Value) -> Result<T, Problem
         {
             path.push(key.to_owned());
         }
+        let message = friendly(&message);
         let name = path.join(".");
         Problem { message: if name.is_empty() { message } else { format!("{name}: {message}") }, path }
     })
+}
+
+/// The message with what the user may have meant: of serde's list of all names the one that is spelt most alike; of a wrong type what to write.
+fn friendly(message: &str) -> String {
+    let hint = |expected: &str| match expected {
+        "a string" => "; write it in quotes",
+        "f64" | "usize" | "u64" => "; write a number without quotes",
+        "a boolean" => "; write true or false",
+        "a sequence" => "; write a list in square brackets",
+        _ => "",
+    };
+    for what in ["field", "variant"] {
+        let Some((given, expected)) =
+            message.strip_prefix(&format!("unknown {what} `")).and_then(|rest| rest.split_once('`'))
+        else {
+            continue;
+        };
+        let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+        let alike = |name: &&&str| strsim::damerau_levenshtein(given, name);
+        let nearest = known.iter().min_by_key(alike).filter(|name| alike(name) <= 1 + given.chars().count() / 4);
+        return match nearest {
+            Some(name) => format!("unknown {what} `{given}`; did you mean `{name}`?"),
+            None if known.is_empty() => format!("unknown {what} `{given}`; remove it"),
+            None => format!("unknown {what} `{given}`; there are {}", known.join(", ")),
+        };
+    }
+    match message.rsplit_once(", expected ") {
+        Some((given, expected)) if message.starts_with("invalid type") => {
+            let wanted = match expected {
+                "f64" => "a number",
+                "usize" | "u64" => "a whole number",
+                other => other,
+            };
+            format!("{given}, expected {wanted}{}", hint(expected))
+        }
+        _ => message.to_owned(),
+    }
 }
 
 /// A TOML error in one line with its line and column.

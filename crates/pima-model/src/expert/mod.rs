@@ -198,9 +198,18 @@ impl ExpertDecoder {
             let theta = latent.parameters_at_origin();
             self.put_theta(theta, normalisation);
         } else {
-            self.put_theta(values, normalisation);
+            self.put_theta(self.within_bounds(values), normalisation);
         }
         Ok(())
+    }
+
+    /// A step may leave the domain of a parameter, where a formula need not have a value.
+    fn within_bounds(&self, mut theta: Array2<f64>) -> Array2<f64> {
+        for (p, link) in self.expert.links().iter().enumerate() {
+            let (lower, upper) = link.bounds();
+            theta.column_mut(p).mapv_inplace(|theta| theta.max(lower).min(upper));
+        }
+        theta
     }
 
     /// Gradient of `sum_b sum_c g_bc R_bc` by what is [`trained`](Self::trained); `g` (B,N) is the loss's derivative by R.

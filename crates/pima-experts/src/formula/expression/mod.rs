@@ -12,7 +12,7 @@ mod parse;
 mod tests;
 
 use function::Function;
-pub(super) use parse::is_name;
+pub(super) use parse::{is_name, names_in};
 
 /// What is wrong with a formula, and in which column (from 1, in characters).
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,6 +16,20 @@ pub(crate) fn is_name(text: &str) -> bool {
         && Function::named(text).is_none()
 }
 
+/// The names of quantities that stand in a text, each once, in their order; none of a text that cannot be read.
+pub(crate) fn names_in(text: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for (token, _) in tokens(text).unwrap_or_default() {
+        if let Token::Name(name) = token
+            && is_name(&name)
+            && !names.contains(&name)
+        {
+            names.push(name);
+        }
+    }
+    names
+}
+
 fn starts_name(c: char) -> bool {
     c.is_alphabetic() || c == '_'
 }

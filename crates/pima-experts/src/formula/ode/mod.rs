@@ -10,7 +10,7 @@ mod tests;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 use pima_core::{Expert, ExpertError, ExpertFit, Link};
 
-use super::expression::Scratch;
+use super::expression::{Scratch, names_in};
 use super::parameters::{Formula, Parameters, check_names};
 use super::{check_axis, check_searches};
 use crate::initial_value::{self, Effort};
@@ -50,12 +50,23 @@ impl OdeFormulaExpert {
     /// As [`FormulaExpert::new`](super::FormulaExpert::new), for any of the formulas; [`Error::Description`] for numbers of rates or starts
     /// other than that of the states; [`Error::Times`]; [`Error::Trajectory`] where the equations cannot be followed with every parameter
     /// at its init.
-    pub fn new(options: OdeFormulaOptions, times: ArrayView1<'_, f64>) -> Result<Self> {
+    pub fn new(mut options: OdeFormulaOptions, times: ArrayView1<'_, f64>) -> Result<Self> {
         check_axis(times)?;
         check_searches(options.searches)?;
+        if let ([], [rate]) = (&options.states[..], &options.ode[..]) {
+            let known = |name: &String| *name == options.variable || options.parameters.contains_key(name);
+            let others: Vec<String> = names_in(rate).into_iter().filter(|name| !known(name)).collect();
+            if let [state] = &others[..] {
+                options.states = vec![state.clone()];
+            }
+        }
         let OdeFormulaOptions { states, ode, start, variable, parameters: table, searches, seed, .. } = &options;
         if states.is_empty() {
-            return Err(count("states", 0, "at least 1"));
+            return Err(count(
+                "states",
+                0,
+                "at least 1; name them in the order of their rates, states = [\"x\", \"v\"]",
+            ));
         }
         for (what, got) in [("formulas in `ode`", ode.len()), ("entries of `start`", start.len())] {
             if got != states.len() {
@@ -218,6 +229,10 @@ impl Expert for OdeFormulaExpert {
 
     fn parameter_units(&self) -> &[String] {
         &self.parameters.units
+    }
+
+    fn initial_parameters(&self) -> Option<ArrayView1<'_, f64>> {
+        Some(self.parameters.init.view())
     }
 
     /// As the parameters' bounds say.

@@ -41,7 +41,9 @@ impl From<&str> for Start {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OdeFormulaOptions {
-    /// Names of the states (S).
+    /// Names of the states (S). A single equation need not name its state: it is what else stands in it besides the variable and the
+    /// parameters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub states: Vec<String>,
     /// The rate of each state (S): formulas in the states, the variable and the parameters.
     pub ode: Vec<String>,

@@ -1,0 +1,254 @@
+//! A scientist's own files that cannot be used: the table of docs/datasets.md, row by row. One line says what, where and what to do.
+
+use std::fs;
+
+use crate::harness::Bench;
+use crate::own_data::{CONFIG, bench};
+
+/// What `check` and `train` say, which is the same, of a config with one change.
+fn refused(bench: &Bench, from: &str, to: &str, parts: &[&str]) {
+    let config = CONFIG.replacen(from, to, 1);
+    assert!(config != CONFIG || from == to, "{from}");
+    fs::write(bench.path("tiny.toml"), config).unwrap();
+    let said = bench.fails("check tiny.toml", 2);
+    let trained = bench.fails("train tiny.toml --out run --device cpu --threads 1", 2);
+    assert_eq!(said, trained);
+    for part in parts {
+        assert!(said.contains(part), "{part:?} in: {said}");
+    }
+    assert!(said.starts_with("error: tiny.toml") && !bench.path("run").exists(), "{said}");
+}
+
+/// The same with a changed file.
+fn refused_with(name: &str, change: impl Fn(&str) -> String, parts: &[&str]) {
+    let bench = bench();
+    let file = bench.path(name);
+    let text = fs::read_to_string(&file).unwrap();
+    let changed = change(&text);
+    assert_ne!(changed, text, "{name}");
+    fs::write(&file, changed).unwrap();
+    refused(&bench, "", "", parts);
+}
+
+#[test]
+fn a_misspelt_key_or_name_is_told_with_what_it_may_have_meant() {
+    let bench = bench();
+    let unknown = |from: &str, to: &str, parts: &[&str]| refused(&bench, from, to, parts);
+    unknown(
+        "normalise = \"standard\"",
+        "normalize = \"standard\"",
+        &["line ", "unknown field `normalize`; did you mean `normalise`?"],
+    );
+    unknown("batch_size", "batchsize", &["line 13: training.batchsize: ", "did you mean `batch_size`?"]);
+    unknown("array = \"pixels\"", "aray = \"pixels\"", &["modality.0.source", "`aray`; did you mean `array`?"]);
+    unknown("kind = \"npy\"", "kind = \"npyy\"", &["modality.1.source", "`npyy`; did you mean `npy`?"]);
+    unknown("E = { init = 1.0, min", "E = { init = 1.0, mini", &["modality.1.expert", "`mini`; did you mean `min`?"]);
+    unknown(
+        "clusters = 3",
+        "clusters = 3\nentirely_else = 1",
+        &["`entirely_else`; there are latent, clusters, fusion"],
+    );
+    unknown("array = \"pixels\"", "array = \"pixel\"", &["photos.npz: no array 'pixel'; the file has pixels, names"]);
+    unknown("path = \"data/stress.npy\"", "path = \"data/strain.npy\"", &["data/strain.npy: No such file"]);
+    unknown(
+        "column = \"phase\"",
+        "column = \"phases\"",
+        &["chemistry.csv, line 1: no column 'phases'; the first line has sample, Fe, Ni, phase"],
+    );
+}
+
+#[test]
+fn ids_that_do_not_match_are_told_with_examples() {
+    let renamed = |text: &str| {
+        let lines =
+            text.lines().enumerate().map(|(k, line)| if k == 0 { format!("{line}\n") } else { format!("S-{line}\n") });
+        lines.collect()
+    };
+    refused_with(
+        "data/chemistry.csv",
+        renamed,
+        &[
+            "data/chemistry.csv: none of its ids is in the sources before it (here 'S-89', there '1')",
+            "is it the right column?",
+        ],
+    );
+    let twice = |text: &str| format!("{text}5,1,2,alpha\n");
+    refused_with(
+        "data/chemistry.csv",
+        twice,
+        &["data/chemistry.csv, line 92: id '5' is on line 86 already; keep one of them"],
+    );
+    let bench = bench();
+    refused(
+        &bench,
+        ", ids = \"data/ids.npy\"",
+        "",
+        &["data/stress.npy: no ids, but ", "photos.npz has; name the id column of every source, or of none"],
+    );
+    refused(
+        &bench,
+        ", id = \"sample\" }\nsplit",
+        " }\nsplit",
+        &["chemistry.csv: no ids, but the modalities have some; name its column of ids too"],
+    );
+}
+
+#[test]
+fn lengths_that_differ_are_told_with_both() {
+    let longer = |text: &str| text.replacen("\n70,", "\n70,9,", 1);
+    refused_with("data/chemistry.csv", longer, &["data/chemistry.csv, line 21: 5 cells, but the heading has 4"]);
+    let bench = bench();
+    refused(
+        &bench,
+        "from = 0.0, to = 2.0",
+        "values = [0.0, 1.0, 2.0]",
+        &["axis 'strain' of modality 'stress' (1x12 curve): expected 12 entries, got 3"],
+    );
+    // By their order, all files must have as many samples.
+    let config =
+        CONFIG.replace(", id = \"names\"", "").replace(", ids = \"data/ids.npy\"", "").replace(", id = \"sample\"", "");
+    fs::write(bench.path("tiny.toml"), config).unwrap();
+    let said = bench.fails("check tiny.toml", 2);
+    assert!(
+        said.contains("data/stress.npy: 77 samples, but ")
+            && said.contains("photos.npz has 72; without ids sources are matched by their order"),
+        "{said}"
+    );
+    // Lists of unequal length, saved by NumPy all the same.
+    let header = "{'descr': '|O', 'fortran_order': False, 'shape': (77,), }";
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16 + 1).to_le_bytes());
+    bytes.extend(header.bytes().chain(*b"\n..."));
+    fs::write(bench.path("data/stress.npy"), bytes).unwrap();
+    refused(
+        &bench,
+        "",
+        "",
+        &["data/stress.npy: holds Python objects, as lists of unequal length become; bring all samples to one length"],
+    );
+}
+
+#[test]
+fn text_where_numbers_should_be_is_told_with_its_line_and_column() {
+    let text = |text: &str| {
+        text.lines()
+            .map(|line| if line.starts_with("70,") { "70,high,1.0,alpha\n".to_owned() } else { format!("{line}\n") })
+            .collect()
+    };
+    refused_with(
+        "data/chemistry.csv",
+        text,
+        &["data/chemistry.csv, line 21: column 'Fe': 'high' is not a number; write one, empty the whole line"],
+    );
+    let hole = |text: &str| {
+        text.lines()
+            .map(|line| if line.starts_with("70,") { "70,,1.0,alpha\n".to_owned() } else { format!("{line}\n") })
+            .collect()
+    };
+    refused_with("data/chemistry.csv", hole, &["line 21: column 'Fe' is empty; fill it in, or empty the whole line"]);
+    let bench = bench();
+    refused(
+        &bench,
+        "array = \"pixels\"",
+        "array = \"names\"",
+        &["photos.npz: array 'names': its shape is [72]", "kind = \"image\" cannot have"],
+    );
+    refused(
+        &bench,
+        "path = \"data/chemistry.csv\", id = \"sample\" }\nunits",
+        "path = \"data/chemistry.h5\" }\nunits",
+        &["data/chemistry.h5: HDF5 is not read; save the arrays by numpy.savez"],
+    );
+}
+
+#[test]
+fn units_and_axes_of_the_wrong_type_are_told_with_what_to_write() {
+    let bench = bench();
+    refused(
+        &bench,
+        "units = \"MPa\"\n",
+        "units = 3\n",
+        &["line 29: modality.1.units: invalid type: integer `3`, expected a string; write it in quotes"],
+    );
+    refused(
+        &bench,
+        "from = 0.0, to = 2.0",
+        "from = \"0\", to = 2.0",
+        &["line 30: modality.1.axis.from: invalid type: string \"0\"", "write a number without quotes"],
+    );
+    refused(&bench, "from = 0.0, to = 2.0", "from = 0.0", &["modality \"stress\": axis: from and to go together"]);
+    refused(
+        &bench,
+        ", from = 0.0, to = 2.0",
+        "",
+        &["data/stress.npy: says no points along its axis; give axis.values"],
+    );
+    refused(
+        &bench,
+        "kind = \"image\"",
+        "kind = \"picture\"",
+        &["modality.0.kind: unknown variant `picture`; there are image, curve, vector"],
+    );
+}
+
+#[test]
+fn a_corrupt_image_is_named() {
+    let bench = bench();
+    fs::create_dir(bench.path("data/images")).unwrap();
+    for k in 0..9 {
+        let picture = image::GrayImage::from_fn(8, 8, |x, y| image::Luma([(k * 20 + x + y) as u8]));
+        picture.save(bench.path(&format!("data/images/{k}.png"))).unwrap();
+    }
+    let good = fs::read(bench.path("data/images/4.png")).unwrap();
+    fs::write(bench.path("data/images/4.png"), &good[..good.len() / 2]).unwrap();
+    let npz = "kind = \"npz\", path = \"data/photos.npz\", array = \"pixels\", id = \"names\"";
+    let folder = "kind = \"image-folder\", path = \"data/images\"";
+    refused(&bench, npz, folder, &["data/images/4.png: cannot be read as an image: ", "save it again, or remove it"]);
+    image::GrayImage::new(9, 8).save(bench.path("data/images/4.png")).unwrap();
+    refused(
+        &bench,
+        npz,
+        folder,
+        &["data/images/4.png: is 8 pixels high and 9 wide, but ", "set size = [height, width]"],
+    );
+}
+
+#[test]
+fn a_vector_is_no_curve_to_convolve() {
+    let bench = bench();
+    let mut table = "sample,a,b,c,d,e\n".to_owned();
+    (0..90).for_each(|k| table += &format!("{k},{k},1,2,3,{}\n", k % 7));
+    fs::write(bench.path("data/five.csv"), table).unwrap();
+    let (mlp, conv) = ("encoder = { type = \"mlp\", hidden = [16] }", "encoder = { type = \"conv\" }");
+    let config =
+        CONFIG.replace("kind = \"table\", path = \"data/chemistry.csv\"", "kind = \"table\", path = \"data/five.csv\"");
+    fs::write(bench.path("tiny.toml"), config.replace(mlp, conv)).unwrap();
+    let said = bench.fails("check tiny.toml", 2);
+    let expected = "error: tiny.toml: encoder of chemistry: a convolution needs an image or a curve; use type = \"mlp\" for a vector (the modality is a 5 vector)";
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn a_mistake_in_a_formula_is_told_with_its_column() {
+    let bench = bench();
+    refused(
+        &bench,
+        "E*min(t, t0)",
+        "E*min(t, tO)",
+        &["expert of \"stress\": formula `E*min(t, tO)`, column 10: unknown name 'tO'; did you mean 't' or 't0'?"],
+    );
+    refused(
+        &bench,
+        "E*min(t, t0)",
+        "E*min(t, t0",
+        &["formula `E*min(t, t0`, column 6: the bracket that opens here is never closed"],
+    );
+    refused(&bench, "E*min(t, t0)", "E*t", &["parameter 't0' is in no formula"]);
+    refused(
+        &bench,
+        "min = 0.1, max = 3.0",
+        "min = 1.5, max = 3.0",
+        &["init of parameter 't0' is 1 but must be at least its min, 1.5"],
+    );
+    refused(&bench, "formula = \"E*min(t, t0)\"", "ode = [\"-E*x*t0\"]", &["modality.1.expert: missing field `start`"]);
+}

@@ -1,0 +1,246 @@
+//! What a folder of a user's own files holds: which arrays, tables and images could be modalities, and which say ids, classes and axes.
+
+// Arrays that NumPy saved.
+mod arrays;
+// Folders of images.
+mod images;
+// Tables.
+mod tables;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use pima_core::ModalityShape;
+
+use crate::error::{Error, Result};
+use crate::sources::{ModalityKind, NamesFile, Source};
+use crate::spectra::natural;
+
+/// Names that people give to what their samples are called.
+const ID_NAMES: [&str; 9] = ["id", "ids", "sample", "samples", "sample_id", "name", "names", "specimen", "file"];
+/// Names that people give to classes.
+const LABEL_NAMES: [&str; 9] = ["label", "labels", "class", "classes", "y", "target", "group", "phase", "category"];
+/// Values in a row from which on they are taken for a curve where nothing else says so.
+const CURVE: usize = 32;
+
+/// Classes at most that a column is taken to say.
+const MOST_CLASSES: usize = 50;
+
+/// What could be a modality.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    /// A name for it, from its array, file or folder.
+    pub name: String,
+    /// Where it is.
+    pub source: Source,
+    /// What a sample is.
+    pub kind: ModalityKind,
+    /// The shape of a sample.
+    pub shape: ModalityShape,
+    /// How many samples there are.
+    pub n_samples: usize,
+    /// What they are called, if the source tells.
+    pub ids: Option<Vec<String>>,
+    /// The array of the same `.npz` that could be its axis.
+    pub axis_array: Option<String>,
+    /// Whether the source itself says its axis.
+    pub has_axis: bool,
+    /// What was assumed, in words.
+    pub remark: String,
+}
+
+/// What could say the classes of samples.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LabelCandidate {
+    /// Where it is.
+    pub file: NamesFile,
+    /// What the samples are called, if the file tells.
+    pub ids: Option<Vec<String>>,
+    /// How many samples there are.
+    pub n_samples: usize,
+    /// How many classes there are.
+    pub n_classes: usize,
+}
+
+/// What a folder holds. Paths are relative to it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Inventory {
+    /// What could be modalities, and fits together.
+    pub candidates: Vec<Candidate>,
+    /// Whether they are matched by ids; by their order otherwise.
+    pub by_ids: bool,
+    /// Classes of the samples.
+    pub labels: Option<LabelCandidate>,
+    /// What was left out, with the reason, a line each.
+    pub left_out: Vec<String>,
+}
+
+/// What was seen so far.
+#[derive(Default)]
+struct Seen {
+    candidates: Vec<Candidate>,
+    labels: Vec<LabelCandidate>,
+    left_out: Vec<String>,
+}
+
+/// Looks at the `.npz`, `.npy` and `.csv` files of a folder, at its images, and at the images of the folders in it.
+///
+/// # Errors
+/// [`Error::Io`] for a folder that cannot be read, and what the readers of files say of one that is damaged.
+pub fn take_inventory(folder: &Path) -> Result<Inventory> {
+    let mut seen = Seen::default();
+    let mut arrays = Vec::new();
+    for path in entries(folder)? {
+        let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        match ending.as_str() {
+            _ if path.is_dir() => images::look(&path, &mut seen)?,
+            "npz" => arrays::look_at_npz(&path, &mut seen)?,
+            "npy" => arrays.push(path),
+            "csv" | "tsv" => tables::look(&path, &mut seen)?,
+            "h5" | "hdf5" | "mat" | "nc" | "parquet" | "xls" | "xlsx" => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                seen.left_out
+                    .push(format!("{name}: .{ending} files are not read; save arrays as .npz, tables as .csv"));
+            }
+            _ => {}
+        }
+    }
+    arrays::look_at_npy(&arrays, &mut seen)?;
+    images::look(folder, &mut seen)?;
+    let mut inventory = fit_together(seen);
+    for candidate in &mut inventory.candidates {
+        relative(&mut candidate.source, folder);
+    }
+    if let Some(labels) = &mut inventory.labels {
+        strip(&mut labels.file.path, folder);
+        labels.file.ids.iter_mut().for_each(|ids| strip(ids, folder));
+    }
+    Ok(inventory)
+}
+
+/// The files and folders in a folder, in their natural order, without hidden ones.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let io = |source| Error::Io { path: folder.to_owned(), source };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        if !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')) {
+            paths.push(path);
+        }
+    }
+    paths.sort_by_cached_key(|path| natural(path.file_name().unwrap_or_default()));
+    Ok(paths)
+}
+
+/// The largest set of candidates that are of the same samples: by their ids, or by their number.
+fn fit_together(seen: Seen) -> Inventory {
+    let Seen { candidates, labels, mut left_out } = seen;
+    let mut by_ids: Vec<bool> = vec![false; candidates.len()];
+    let mut known: HashSet<&str> = HashSet::new();
+    for (at, candidate) in candidates.iter().enumerate() {
+        let Some(ids) = &candidate.ids else { continue };
+        if known.is_empty() || ids.iter().any(|id| known.contains(id.as_str())) {
+            known.extend(ids.iter().map(String::as_str));
+            by_ids[at] = true;
+        }
+    }
+    let alike = |n: usize| candidates.iter().filter(|candidate| candidate.n_samples == n).count();
+    let most = candidates.iter().map(|candidate| candidate.n_samples).max_by_key(|&n| (alike(n), n)).unwrap_or(0);
+    let use_ids = by_ids.iter().filter(|&&by| by).count() >= alike(most).max(1) && by_ids.contains(&true);
+    let labels = labels.into_iter().find(|labels| match (&labels.ids, use_ids) {
+        (Some(ids), true) => {
+            let own: HashSet<&str> = ids.iter().map(String::as_str).collect();
+            known.iter().all(|id| own.contains(id))
+        }
+        (_, by_ids) => !by_ids && labels.n_samples == most,
+    });
+    let keep: Vec<bool> = candidates
+        .iter()
+        .zip(&by_ids)
+        .map(|(candidate, &by)| if use_ids { by } else { candidate.n_samples == most })
+        .collect();
+    let mut kept = Vec::new();
+    for (mut candidate, keep) in candidates.into_iter().zip(keep) {
+        if !keep {
+            let why = if use_ids {
+                "no ids that the other files have".to_owned()
+            } else {
+                format!("not {most} samples, as the others")
+            };
+            left_out.push(format!("{}: {} samples, {why}", candidate.name, candidate.n_samples));
+            continue;
+        }
+        if !use_ids {
+            forget_ids(&mut candidate.source);
+        }
+        kept.push(candidate);
+    }
+    let mut names = HashSet::new();
+    for candidate in &mut kept {
+        let plain = candidate.name.clone();
+        let mut n = 2;
+        while !names.insert(candidate.name.clone()) {
+            candidate.name = format!("{plain}_{n}");
+            n += 1;
+        }
+    }
+    let labels = labels.map(|mut labels| {
+        if !use_ids {
+            (labels.file.id, labels.file.ids) = (None, None);
+        }
+        labels
+    });
+    Inventory { candidates: kept, by_ids: use_ids, labels, left_out }
+}
+
+fn forget_ids(source: &mut Source) {
+    match source {
+        Source::Npz(source) => source.id = None,
+        Source::Npy(source) => source.ids = None,
+        Source::Table(source) => {
+            // Named, it is not taken for a value.
+            source.except.extend(source.id.take());
+        }
+        Source::ImageFolder(_) => {}
+    }
+}
+
+fn relative(source: &mut Source, folder: &Path) {
+    match source {
+        Source::Npz(source) => strip(&mut source.path, folder),
+        Source::Npy(source) => {
+            strip(&mut source.path, folder);
+            source.ids.iter_mut().for_each(|ids| strip(ids, folder));
+        }
+        Source::Table(source) => strip(&mut source.path, folder),
+        Source::ImageFolder(source) => strip(&mut source.path, folder),
+    }
+}
+
+fn strip(path: &mut PathBuf, folder: &Path) {
+    if let Ok(rest) = path.strip_prefix(folder) {
+        *path = if rest.as_os_str().is_empty() { ".".into() } else { rest.to_owned() };
+    }
+}
+
+/// A name that a modality can have.
+fn plain(name: &str) -> String {
+    let name: String =
+        name.chars().map(|c| if c.is_alphanumeric() || c == '_' || c == '-' { c } else { '_' }).collect();
+    if name.is_empty() { "data".to_owned() } else { name }
+}
+
+fn is_one_of(names: &[&str], name: &str) -> bool {
+    names.contains(&name.trim().to_lowercase().as_str())
+}
+
+/// Whether so many different things said of the samples can be their classes.
+fn are_classes(n: usize, n_samples: usize) -> bool {
+    n <= MOST_CLASSES.min(n_samples / 2)
+}
+
+fn distinct(texts: &[String]) -> usize {
+    texts.iter().collect::<HashSet<_>>().len()
+}
