@@ -1,11 +1,15 @@
 //! What the user typed, as clap reads it.
 
+mod sweep;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pima_model::{Engine, Recipe, RefitObjective};
 use pima_nets::DeviceChoice;
+
+pub(crate) use sweep::SweepArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -88,6 +92,8 @@ struct Cli {
 pub(crate) enum Command {
     /// Train a model as a configuration file describes it, and write a run directory.
     Train(TrainArgs),
+    /// Train many variants of a configuration, search for the best, or choose the number of clusters.
+    Sweep(SweepArgs),
     /// Print how well the model of a run does.
     Evaluate(EvaluateArgs),
     /// From some modalities of new samples to their clusters and their other modalities, with uncertainty.
@@ -141,6 +147,9 @@ pub(crate) struct TrainArgs {
     /// Print batches, gradient norms and checkpoints too.
     #[arg(long, short)]
     pub(crate) verbose: bool,
+    /// Stop as on Ctrl-C when the standard input ends: for a program that trains by this one, and may die.
+    #[arg(long, hide = true)]
+    pub(crate) until_stdin_closes: bool,
 }
 
 /// `pima evaluate`.

@@ -10,6 +10,7 @@ mod infer;
 mod plot;
 mod refit;
 mod samples;
+mod sweep;
 mod train;
 
 use std::path::Path;
@@ -24,6 +25,7 @@ use crate::interrupt::Interrupt;
 pub(crate) fn run(command: Command, interrupt: &Interrupt) -> Outcome {
     match command {
         Command::Train(args) => train::run(&args, interrupt),
+        Command::Sweep(args) => sweep::run(&args, interrupt),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Infer(args) => infer::run(&args),
         Command::Impute(args) => impute::run(&args),

@@ -9,5 +9,7 @@ mod harness;
 mod infer;
 // Runs that are cut short and go on.
 mod resume;
+// Many runs side by side.
+mod sweep;
 // A run from beginning to end.
 mod train;
