@@ -2,8 +2,7 @@
 
 // Of the commands that are about data: init, check, data.
 mod data;
-
-pub(crate) use data::{CheckArgs, DataArgs, InitArgs, Kind};
+mod sweep;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,6 +10,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pima_model::{Engine, Recipe, RefitObjective};
 use pima_nets::DeviceChoice;
+
+pub(crate) use data::{CheckArgs, DataArgs, InitArgs, Kind};
+pub(crate) use sweep::SweepArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -89,6 +91,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Train a model as a configuration file describes it, and write a run directory.
     Train(TrainArgs),
+    /// Train many variants of a configuration, search for the best, or choose the number of clusters.
+    Sweep(SweepArgs),
     /// Print how well the model of a run does.
     Evaluate(EvaluateArgs),
     /// From some modalities of new samples to their clusters and their other modalities, with uncertainty.
@@ -142,6 +146,9 @@ pub(crate) struct TrainArgs {
     /// Print batches, gradient norms and checkpoints too.
     #[arg(long, short)]
     pub(crate) verbose: bool,
+    /// Stop as on Ctrl-C when the standard input ends: for a program that trains by this one, and may die.
+    #[arg(long, hide = true)]
+    pub(crate) until_stdin_closes: bool,
 }
 
 /// `pima evaluate`.

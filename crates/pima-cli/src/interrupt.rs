@@ -35,6 +35,23 @@ impl Interrupt {
         }
     }
 
+    /// What a request from elsewhere leads to: as a signal, but one that follows another says nothing new. A cluster that ends a job signals every process
+    /// of it, and the sweep that a training belongs to asks it to stop as well.
+    pub(crate) fn asked(&self) -> Option<Next> {
+        if self.stop.load(Ordering::SeqCst) { None } else { Some(self.signalled()) }
+    }
+
+    /// Watches the standard input, and once it ends stops as on Ctrl-C.
+    pub(crate) fn follow_stdin(&self) {
+        let interrupt = self.clone();
+        std::thread::spawn(move || {
+            let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+            if interrupt.asked() == Some(Next::Quit) {
+                quit(crate::failure::INTERRUPTED);
+            }
+        });
+    }
+
     /// Runs `training` with the flag that is set when it is to stop.
     pub(crate) fn during<T>(&self, training: impl FnOnce(Arc<AtomicBool>) -> T) -> T {
         self.next.store(SAVE, Ordering::SeqCst);
@@ -72,9 +89,12 @@ mod tests {
             assert!(!stop.load(Ordering::SeqCst));
             assert_eq!(interrupt.signalled(), Next::Save);
             assert!(stop.load(Ordering::SeqCst));
+            assert_eq!(interrupt.asked(), None);
             assert_eq!(interrupt.signalled(), Next::Quit);
         });
         let interrupt = Interrupt::default();
+        assert_eq!(interrupt.asked(), Some(Next::Quit));
+        interrupt.during(|_| assert_eq!(interrupt.asked(), Some(Next::Save)));
         interrupt.during(|_| ());
         assert_eq!(interrupt.signalled(), Next::Quit);
     }

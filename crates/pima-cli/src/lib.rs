@@ -6,10 +6,13 @@ mod plots;
 mod run_directory;
 // What a run was and how well it did.
 mod summary;
+// Where a sweep keeps what.
+mod sweep_directory;
 
-pub use plots::{Drawing, draw, draw_all};
+pub use plots::{Drawing, draw, draw_all, draw_sweep};
 pub use run_directory::{
     Checkpoint, EpochRecord, Existing, InferenceExamples, InferredValues, LossTerms, MetricsRecord,
     ModalityPredictions, NewRun, Predictions, RunDirectory, RunRecord,
 };
 pub use summary::{ExpertCluster, ExpertSummary, ModalityAxes, SplitSummary, Splits, Summary};
+pub use sweep_directory::{ClustersRecord, SweepDirectory, SweepParameter, SweepRecord, TrialRecord, TrialStatus};

@@ -100,6 +100,11 @@ pub(crate) fn ensure_same(
     Ok(())
 }
 
+/// The first value in which two tables differ, as `key is a, but was b`.
+pub(crate) fn first_difference(a: &toml::Value, b: &toml::Value) -> Option<String> {
+    difference(a, b, "").map(|Difference { key, a, b }| format!("{key} is {a}, but was {b}"))
+}
+
 /// That a run goes on with the samples it began with.
 ///
 /// # Errors

@@ -14,9 +14,9 @@
 //! Every file but the growing `metrics.jsonl` is written beside, synced and renamed, so a reader finds it whole or not
 //! at all.
 
-mod atomic;
+pub(crate) mod atomic;
 mod inference;
-mod lifetime;
+pub(crate) mod lifetime;
 mod metrics;
 pub(crate) mod numbers;
 mod predictions;

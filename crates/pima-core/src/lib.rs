@@ -39,7 +39,10 @@ mod cluster;
 // Scores of a clustering against labels, and of predictions against the truth.
 mod metrics;
 
-pub use cluster::{FullMixture, GmmFit, GmmOptions, KMeans, fit_full_gmm, fit_gmm, kmeans, kmeans_plus_plus};
+pub use cluster::{
+    FullMixture, GmmFit, GmmOptions, KMeans, bic, diagonal_mixture_parameters, fit_full_gmm, fit_gmm, kmeans,
+    kmeans_plus_plus, mixture_bic,
+};
 pub use elbo::{ClusterPosterior, ElboTerms, ElboWorkspace};
 pub use error::{Error, Location, Result};
 pub use expert::{Expert, ExpertError, ExpertFit, Quantity};

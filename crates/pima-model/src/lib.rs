@@ -2,6 +2,8 @@
 
 // Whether predictions are as uncertain as they say.
 mod calibration;
+// How many parameters generate.
+mod complexity;
 // Everything a run needs to go on, in one file.
 mod checkpoint;
 // An experiment as a file describes it.

@@ -12,6 +12,7 @@ mod init;
 mod plot;
 mod refit;
 mod samples;
+mod sweep;
 mod train;
 
 use std::path::Path;
@@ -28,6 +29,7 @@ pub(crate) fn run(command: Command, interrupt: &Interrupt) -> Outcome {
         Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Train(args) => train::run(&args, interrupt),
+        Command::Sweep(args) => sweep::run(&args, interrupt),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Infer(args) => infer::run(&args),
         Command::Impute(args) => impute::run(&args),

@@ -45,6 +45,9 @@ pub(crate) fn run(args: &TrainArgs, interrupt: &Interrupt) -> Outcome {
         _ => Detail::Normal,
     };
     let mut progress = Progress::new(detail);
+    if args.until_stdin_closes {
+        interrupt.follow_stdin();
+    }
     let ready = if args.resume { take_up(args, &progress) } else { begin(args, &progress) };
     let Some((plan, directory)) = ready.blame_input()? else { return Ok(()) };
     let run = directory.run();

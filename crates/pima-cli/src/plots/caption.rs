@@ -2,6 +2,7 @@
 
 use crate::run_directory::{RunDirectory, RunRecord};
 use crate::summary::Summary;
+use crate::sweep_directory::SweepRecord;
 
 use super::render::text_width;
 use super::scene::{Anchor, INK, MUTED, Scene, size};
@@ -31,6 +32,13 @@ impl Caption {
             (None, Some(r)) => named(&r.title, &r.experiment, &r.dataset, r.seed),
             (None, None) => Self::of_config(run),
         }
+    }
+
+    /// From the record of a sweep; all its trainings have one seed.
+    pub(crate) fn of_sweep(sweep: &SweepRecord) -> Self {
+        let SweepRecord { experiment, title, dataset, run_seed, .. } = sweep;
+        let experiment = if title.trim().is_empty() { experiment } else { title };
+        Self { experiment: experiment.clone(), dataset: dataset.clone(), seed: run_seed.to_string() }
     }
 
     fn of_config(run: &RunDirectory) -> Self {

@@ -48,6 +48,7 @@ impl Default for Plan {
 }
 
 /// Uniform and normal numbers from a counter, the same everywhere.
+#[derive(Default)]
 pub(crate) struct Noise(u64);
 
 impl Noise {

@@ -15,6 +15,8 @@ mod calibration;
 mod cells;
 // Decoded cluster centres.
 mod centres;
+// How many clusters a sweep speaks for.
+mod cluster_choice;
 // Confusion matrix.
 mod confusion;
 // A latent space of one dimension.
@@ -29,6 +31,8 @@ mod latent;
 mod loss;
 // Colours of classes.
 mod palette;
+// Trials of a sweep.
+mod parallel;
 // Identified parameters of single samples against the truth.
 mod parameters;
 // Clusters against how samples were made, and predicted against measured numbers.
@@ -41,6 +45,8 @@ mod render;
 mod scene;
 // Differential equations solved again.
 mod solutions;
+// Figures of a sweep.
+mod sweep;
 // Round numbers.
 mod ticks;
 // Latent space coloured by a number, and typical curves.
@@ -59,6 +65,8 @@ use crate::run_directory::{EpochRecord, MetricsRecord, Predictions, RunDirectory
 use assignment::Assigned;
 use caption::Caption;
 use scene::Scene;
+
+pub use sweep::draw_sweep;
 
 /// The file that keeps the notes of a drawing, beside the figures.
 const NOTES: &str = "notes.txt";

@@ -29,7 +29,7 @@ fn names(root: &Path) -> Vec<String> {
 }
 
 /// The corners of what an item covers.
-fn extent(item: &Item) -> (Point, Point) {
+pub(super) fn extent(item: &Item) -> (Point, Point) {
     match item {
         Item::Line { points, .. } | Item::Polygon { points, .. } => {
             points.iter().fold(((f64::MAX, f64::MAX), (f64::MIN, f64::MIN)), |(a, b), p| {

@@ -94,12 +94,17 @@ impl Drop for NewRun {
 
 /// Takes the lock of a run; none where the file system has no locks.
 pub(super) fn lock(root: &Path) -> Result<Option<File>> {
-    let path = root.join(MARKER);
+    lock_by(root, MARKER, "run")
+}
+
+/// Takes the lock of the directory of a `kind` by its file `marker`; none where the file system has no locks.
+pub(crate) fn lock_by(root: &Path, marker: &str, kind: &str) -> Result<Option<File>> {
+    let path = root.join(marker);
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
     let file = file.with_context(|| format!("{}: cannot write", path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => bail!("{}: another process is writing to this run", root.display()),
+        Err(TryLockError::WouldBlock) => bail!("{}: another process is writing to this {kind}", root.display()),
         // Some network file systems know no locks: better to train without than not at all.
         Err(TryLockError::Error(_)) => Ok(None),
     }

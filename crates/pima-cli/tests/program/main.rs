@@ -15,5 +15,7 @@ mod init;
 mod own_data;
 // Runs that are cut short and go on.
 mod resume;
+// Many runs side by side.
+mod sweep;
 // A run from beginning to end.
 mod train;
