@@ -1,11 +1,15 @@
 //! What the user typed, as clap reads it.
 
+mod report;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pima_model::{Engine, Recipe, RefitObjective};
 use pima_nets::DeviceChoice;
+
+pub(crate) use report::ReportArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -100,6 +104,8 @@ pub(crate) enum Command {
     Refit(RefitArgs),
     /// Draw the figures of a run again.
     Plot(PlotArgs),
+    /// Make one page of a run, to open in a browser, to mail or to print.
+    Report(ReportArgs),
     /// Write a generated data set as an .npz file.
     Data(DataArgs),
 }
@@ -129,6 +135,9 @@ pub(crate) struct TrainArgs {
     /// Replace a run that is already in the directory, once the new one has trained.
     #[arg(long, conflicts_with = "resume")]
     pub(crate) force: bool,
+    /// Write losses and accuracy for TensorBoard too, into the folder tensorboard of the run; a run that has such files goes on with them.
+    #[arg(long)]
+    pub(crate) tensorboard: bool,
     /// Folder that holds the MNIST files [default: the environment's PIMA_DATASETS, else datasets/mnist].
     #[arg(long, value_name = "DIR")]
     pub(crate) datasets: Option<PathBuf>,

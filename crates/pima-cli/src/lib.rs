@@ -2,14 +2,20 @@
 
 // Figures of a run.
 mod plots;
+// A run as one page of HTML.
+mod report;
 // Where a run keeps what, and how it is read and written.
 mod run_directory;
+// Scores as rows of text.
+mod scores;
 // What a run was and how well it did.
 mod summary;
 
 pub use plots::{Drawing, draw, draw_all};
+pub use report::{Report, report};
 pub use run_directory::{
     Checkpoint, EpochRecord, Existing, InferenceExamples, InferredValues, LossTerms, MetricsRecord,
     ModalityPredictions, NewRun, Predictions, RunDirectory, RunRecord,
 };
+pub use scores::{ScoreRow, Scores, significant};
 pub use summary::{ExpertCluster, ExpertSummary, ModalityAxes, SplitSummary, Splits, Summary};

@@ -9,6 +9,7 @@ mod impute;
 mod infer;
 mod plot;
 mod refit;
+mod report;
 mod samples;
 mod train;
 
@@ -30,6 +31,7 @@ pub(crate) fn run(command: Command, interrupt: &Interrupt) -> Outcome {
         Command::Generate(args) => generate::run(&args),
         Command::Refit(args) => refit::run(&args, interrupt),
         Command::Plot(args) => plot::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Data(args) => data::run(&args),
     }
 }

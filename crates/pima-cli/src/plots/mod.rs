@@ -26,7 +26,7 @@ mod latent;
 // Losses and accuracy by epoch.
 mod loss;
 // Colours of classes.
-mod palette;
+pub(crate) mod palette;
 // Identified parameters of single samples against the truth.
 mod parameters;
 // Clusters against how samples were made, and predicted against measured numbers.
@@ -40,7 +40,7 @@ mod scene;
 // Differential equations solved again.
 mod solutions;
 // Round numbers.
-mod ticks;
+pub(crate) mod ticks;
 // Latent space coloured by a number, and typical curves.
 mod values;
 
@@ -54,9 +54,15 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, anyhow};
 
 use crate::run_directory::{EpochRecord, MetricsRecord, Predictions, RunDirectory};
-use assignment::Assigned;
 use caption::Caption;
 use scene::Scene;
+
+// What the report shares with the figures.
+pub(crate) use assignment::{Assigned, cluster_name};
+pub(crate) use axes::range_of;
+pub(crate) use centres::guessed_shape;
+pub(crate) use latent::shuffled;
+pub(crate) use projection::{View, two_sigma_ellipse};
 
 /// The file that keeps the notes of a drawing, beside the figures.
 const NOTES: &str = "notes.txt";
