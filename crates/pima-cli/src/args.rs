@@ -2,6 +2,7 @@
 
 // Of the commands that are about data: init, check, data.
 mod data;
+mod report;
 mod sweep;
 
 use std::ffi::OsString;
@@ -12,6 +13,7 @@ use pima_model::{Engine, Recipe, RefitObjective};
 use pima_nets::DeviceChoice;
 
 pub(crate) use data::{CheckArgs, DataArgs, InitArgs, Kind};
+pub(crate) use report::ReportArgs;
 pub(crate) use sweep::SweepArgs;
 
 const EXAMPLES: &str = "\
@@ -105,6 +107,8 @@ pub(crate) enum Command {
     Refit(RefitArgs),
     /// Draw the figures of a run again.
     Plot(PlotArgs),
+    /// Make one page of a run, to open in a browser, to mail or to print.
+    Report(ReportArgs),
     /// Write a generated data set as an .npz file, or a folder of specimens.
     Data(DataArgs),
 }
@@ -134,6 +138,9 @@ pub(crate) struct TrainArgs {
     /// Replace a run that is already in the directory, once the new one has trained.
     #[arg(long, conflicts_with = "resume")]
     pub(crate) force: bool,
+    /// Write losses and accuracy for TensorBoard too, into the folder tensorboard of the run; a run that has such files goes on with them.
+    #[arg(long)]
+    pub(crate) tensorboard: bool,
     /// Folder that holds the MNIST files [default: the environment's PIMA_DATASETS, else datasets/mnist].
     #[arg(long, value_name = "DIR")]
     pub(crate) datasets: Option<PathBuf>,

@@ -24,6 +24,8 @@ mod result_table;
 mod results;
 // Aligned text.
 mod table;
+// TensorBoard's event files.
+mod tensorboard;
 
 use std::process::ExitCode;
 

@@ -10,6 +10,7 @@ use pima_model::{EpochRecord, Event, Observe, RefitRecord};
 use serde::Serialize;
 
 use crate::progress::Progress;
+use crate::tensorboard::EventFile;
 
 /// An epoch's line in `metrics.jsonl`.
 #[derive(Serialize)]
@@ -38,13 +39,17 @@ struct CheckpointLine {
     wall_seconds: f64,
 }
 
-/// Writes `metrics.jsonl` and passes events on to the screen.
+/// Writes `metrics.jsonl` and, where they are asked for, TensorBoard's event files, and passes events on to the screen.
 #[derive(Debug)]
 pub(crate) struct Recorder<'a> {
     run: &'a RunDirectory,
     progress: &'a mut Progress,
     /// Ends the training when the metrics cannot be written.
     stop: Arc<AtomicBool>,
+    /// Whether TensorBoard's event files are written.
+    tensorboard: bool,
+    /// The one of this session.
+    events: Option<EventFile>,
     begun: Instant,
     /// Seconds of earlier sessions, up to the checkpoint that this one goes on from.
     wall_before: f64,
@@ -61,7 +66,23 @@ impl<'a> Recorder<'a> {
         stop: Arc<AtomicBool>,
         begun: Instant,
     ) -> Self {
-        Self { run, progress, stop, begun, wall_before: 0.0, within: None, failure: None }
+        Self {
+            run,
+            progress,
+            stop,
+            tensorboard: false,
+            events: None,
+            begun,
+            wall_before: 0.0,
+            within: None,
+            failure: None,
+        }
+    }
+
+    /// Writes TensorBoard's event files too. A run that has some goes on with them unasked.
+    pub(crate) fn with_tensorboard(self, asked: bool) -> Self {
+        let tensorboard = asked || self.run.events_path().is_dir();
+        Self { tensorboard, ..self }
     }
 
     /// Seconds of earlier sessions.
@@ -83,6 +104,9 @@ impl<'a> Recorder<'a> {
     fn take_up(&mut self, done: usize) -> Result<()> {
         self.run.truncate_metrics(done)?;
         self.wall_before = self.run.read_wall_seconds()?;
+        if self.tensorboard {
+            self.events = Some(EventFile::begin(&self.run.events_path(), done)?);
+        }
         Ok(())
     }
 
@@ -91,11 +115,13 @@ impl<'a> Recorder<'a> {
             Event::Started { done, .. } => self.take_up(*done),
             Event::Epoch(record) => {
                 let wall_seconds = self.wall_seconds();
-                self.run.append_metrics(&EpochLine { event: "epoch", record, wall_seconds })
+                self.run.append_metrics(&EpochLine { event: "epoch", record, wall_seconds })?;
+                self.events.as_mut().map_or(Ok(()), |events| events.epoch(record))
             }
             Event::Refit(record) => {
                 let wall_seconds = self.wall_seconds();
-                self.run.append_metrics(&RefitLine { event: "refit", record, wall_seconds })
+                self.run.append_metrics(&RefitLine { event: "refit", record, wall_seconds })?;
+                self.events.as_mut().map_or(Ok(()), |events| events.refit(record))
             }
             Event::Checkpoint(file) => match self.within {
                 Some((epoch, batch)) if **file == self.run.checkpoint_path(Checkpoint::Last) => {

@@ -15,6 +15,8 @@ use pima_model::{
 
 /// Samples nearest to each centre that are kept whole.
 const TYPICAL: usize = 5;
+/// Values that those of all clusters may have together, for one modality.
+const MOST_TYPICAL_VALUES: usize = 2_000_000;
 /// Modalities of at most so many values are kept whole for every sample.
 const FEW: usize = 16;
 
@@ -234,7 +236,7 @@ pub(crate) fn predictions(
                 Some(labels) => known_states(config, m, labels.n_labels())?,
                 None => None,
             },
-            nearest: matches!(data.shape(), ModalityShape::Curve { .. }).then(|| typical(data, rows, &nearest)),
+            nearest: is_typical_shown(data, nearest.len()).then(|| typical(data, rows, &nearest)),
             ..ModalityPredictions::default()
         };
         if matches!(data.shape(), ModalityShape::Vector { length } if length <= FEW) {
@@ -275,6 +277,15 @@ fn measured(data: &ModalityData, rows: &[usize]) -> Array2<f64> {
     Array2::from_shape_fn((rows.len(), data.size()), |(d, j)| {
         if data.is_present(rows[d]) { f64::from(data.values()[[rows[d], j]]) } else { f64::NAN }
     })
+}
+
+/// Whether the samples nearest to the centres are worth keeping: curves and images of a size that can be stored.
+fn is_typical_shown(data: &ModalityData, n_clusters: usize) -> bool {
+    match data.shape() {
+        ModalityShape::Curve { .. } => true,
+        ModalityShape::Image { .. } => n_clusters * TYPICAL * data.size() <= MOST_TYPICAL_VALUES,
+        ModalityShape::Vector { .. } => false,
+    }
 }
 
 /// Values of the samples nearest to each centre, (N,K,d), given by their positions in `rows`; NaN where there are fewer.

@@ -8,6 +8,8 @@
 //! | `summary.json` | at the end | [`Summary`] |
 //! | `predictions.npz` | at the end | [`Predictions`] for the test split |
 //! | `inference.npz` | at the end | [`InferenceExamples`]: test samples inferred from one modality each |
+//! | `tensorboard/` | as training goes, on request | TensorBoard's event files |
+//! | `report.html` | on request | everything as one page |
 //! | `plots/` | at the end | figures, drawn from the files above alone |
 //! | `.pima-run` | at the start | nothing; marks the directory as a run and is locked by the process that writes to it |
 //!
@@ -42,10 +44,12 @@ const METRICS: &str = "metrics.jsonl";
 const SUMMARY: &str = "summary.json";
 const PREDICTIONS: &str = "predictions.npz";
 const INFERENCE: &str = "inference.npz";
+const REPORT: &str = "report.html";
 const CHECKPOINTS: &str = "checkpoints";
 const PLOTS: &str = "plots";
+const EVENTS: &str = "tensorboard";
 /// What a run owns in its directory; whatever else lies there is not ours to touch.
-const OWNED: [&str; 7] = [CONFIG, METRICS, SUMMARY, PREDICTIONS, INFERENCE, CHECKPOINTS, PLOTS];
+const OWNED: [&str; 9] = [CONFIG, METRICS, SUMMARY, PREDICTIONS, INFERENCE, REPORT, CHECKPOINTS, PLOTS, EVENTS];
 /// Marks a directory as a run; its lock is held by the process that trains.
 const MARKER: &str = ".pima-run";
 /// Where a run that is being replaced waits until its successor has trained.
@@ -133,6 +137,16 @@ impl RunDirectory {
     /// `inference.npz`.
     pub fn inference_path(&self) -> PathBuf {
         self.root.join(INFERENCE)
+    }
+
+    /// `report.html`.
+    pub fn report_path(&self) -> PathBuf {
+        self.root.join(REPORT)
+    }
+
+    /// `tensorboard/`.
+    pub fn events_path(&self) -> PathBuf {
+        self.root.join(EVENTS)
     }
 
     /// `checkpoints/`.

@@ -1,5 +1,7 @@
 //! Aligned text for the terminal.
 
+pub(crate) use pima_cli::significant;
+
 /// Rows of cells under a heading, all as wide as they need to be: the first column to the left, numbers to the right.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
@@ -46,19 +48,6 @@ pub(crate) fn with_error(value: f64, error: f64) -> String {
     }
 }
 
-/// Five significant digits.
-pub(crate) fn significant(value: f64) -> String {
-    let size = value.abs();
-    if !value.is_finite() || value == 0.0 {
-        return value.to_string();
-    }
-    if !(1e-4..1e6).contains(&size) {
-        return format!("{value:.4e}");
-    }
-    let decimals = (4 - size.log10().floor() as i64).max(0) as usize;
-    format!("{value:.decimals$}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,10 +68,5 @@ mod tests {
         assert_eq!(with_error(123_456.0, 7_890.0), "1.2346e5 ± 7.9e3");
         assert_eq!(with_error(1.5e-12, 2e-14), "1.5000e-12 ± 2.0e-14");
         assert_eq!(with_error(0.5, f64::NAN), "0.50000 ± ?");
-    }
-
-    #[test]
-    fn significant_digits() {
-        assert_eq!([123.456, -0.001, 0.0, 1e9].map(significant), ["123.46", "-0.0010000", "0", "1.0000e9"]);
     }
 }

@@ -9,6 +9,7 @@ use pima_model::{Evaluation, ExperimentConfig, TrainOutcome, calibration, compar
 use pima_nets::describe_device;
 
 use super::examples::examples;
+use super::typed;
 use crate::failure::say;
 use crate::progress::{Progress, shown};
 use crate::{result_table, results};
@@ -115,12 +116,13 @@ pub(super) fn conclude(
     run.write_summary(&summary)?;
     if !progress.is_quiet() {
         say(format!(
-            "\n{}\n{}: best epoch {} of {}, {}",
+            "\n{}\n{}: best epoch {} of {}, {}\npima report {} makes one page of it",
             result_table::table(&summary.splits, &summary.experts),
             run.root().display(),
             outcome.best_epoch,
             outcome.epochs,
-            shown(Duration::from_secs_f64(summary.wall_seconds))
+            shown(Duration::from_secs_f64(summary.wall_seconds)),
+            typed(run.root())
         ));
     }
     Ok(())

@@ -11,6 +11,7 @@ mod infer;
 mod init;
 mod plot;
 mod refit;
+mod report;
 mod samples;
 mod sweep;
 mod train;
@@ -36,6 +37,7 @@ pub(crate) fn run(command: Command, interrupt: &Interrupt) -> Outcome {
         Command::Generate(args) => generate::run(&args),
         Command::Refit(args) => refit::run(&args, interrupt),
         Command::Plot(args) => plot::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Data(args) => data::run(&args),
     }
 }

@@ -51,8 +51,7 @@ pub(crate) fn run(args: &TrainArgs, interrupt: &Interrupt) -> Outcome {
     let ready = if args.resume { take_up(args, &progress) } else { begin(args, &progress) };
     let Some((plan, directory)) = ready.blame_input()? else { return Ok(()) };
     let run = directory.run();
-    let resume = args.resume;
-    let trained = interrupt.during(|stop| fit(&plan, run, resume, stop, &mut progress, begun));
+    let trained = interrupt.during(|stop| fit(args, &plan, run, stop, &mut progress, begun));
     progress.ended();
     let (outcome, wall_before) = trained.map_err(|failure| explain(failure, args, &plan, run))?;
     conclude(&plan, run, &outcome, wall_before, begun, &progress).blame_work()
@@ -162,9 +161,9 @@ enum Unfinished {
 
 /// Trains; also gives the seconds of earlier sessions.
 fn fit(
+    args: &TrainArgs,
     plan: &Plan,
     run: &RunDirectory,
-    resume: bool,
     stop: Arc<AtomicBool>,
     progress: &mut Progress,
     begun: Instant,
@@ -177,10 +176,10 @@ fn fit(
         seed: plan.seed,
         device: plan.device,
         checkpoints: Some(folder),
-        resume,
+        resume: args.resume,
         stop: Some(stop.clone()),
     };
-    let mut recorder = Recorder::new(run, progress, stop, begun);
+    let mut recorder = Recorder::new(run, progress, stop, begun).with_tensorboard(args.tensorboard);
     let outcome = train(&plan.config, &plan.dataset, &plan.split, &options, &mut recorder).and_then(|mut outcome| {
         if let Some(settings) = &plan.config.refit {
             let (config, dataset, split) = (&plan.config, &plan.dataset, &plan.split);

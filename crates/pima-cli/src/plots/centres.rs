@@ -127,7 +127,7 @@ fn rows<'a>(predictions: &'a Predictions, summary: Option<&'a Summary>) -> Vec<R
 
 /// What a modality of `size` values most likely is, where nothing says so: a square number called an image is one, a
 /// long list is a curve.
-fn guessed_shape(name: &str, size: usize) -> ModalityShape {
+pub(crate) fn guessed_shape(name: &str, size: usize) -> ModalityShape {
     let side = size.isqrt();
     let name = name.to_lowercase();
     let called_image = ["image", "img", "picture", "micrograph", "digit"].iter().any(|word| name.contains(word));

@@ -190,7 +190,9 @@ impl Plan {
         let deviations = matches!(shape, ModalityShape::Image { .. }).then(|| {
             // Brighter to one side, darker to the other.
             let gain = |at: usize| if at == 0 { 1.0 } else { 0.7 + 0.6 * ((at - 1) % 2) as f64 };
-            ndarray::Array3::from_shape_fn((self.n_clusters, steps, shape.size()), |(c, at, k)| gain(at) * decoded[[c, k]])
+            ndarray::Array3::from_shape_fn((self.n_clusters, steps, shape.size()), |(c, at, k)| {
+                gain(at) * decoded[[c, k]]
+            })
         });
         ModalityPredictions { decoded: Some(decoded), mean: Some(mean), deviations, ..Default::default() }
     }

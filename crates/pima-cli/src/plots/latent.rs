@@ -287,7 +287,7 @@ pub(super) fn scattered(index: usize) -> f64 {
 }
 
 /// An order of drawing in which no class covers another: by a hash of the index, the same on every machine.
-fn shuffled(n: usize) -> Vec<usize> {
+pub(crate) fn shuffled(n: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by_key(|&index| hash(index));
     order

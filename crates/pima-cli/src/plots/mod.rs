@@ -30,7 +30,7 @@ mod latent;
 // Losses and accuracy by epoch.
 mod loss;
 // Colours of classes.
-mod palette;
+pub(crate) mod palette;
 // Trials of a sweep.
 mod parallel;
 // Identified parameters of single samples against the truth.
@@ -48,7 +48,7 @@ mod solutions;
 // Figures of a sweep.
 mod sweep;
 // Round numbers.
-mod ticks;
+pub(crate) mod ticks;
 // Latent space coloured by a number, and typical curves.
 mod values;
 
@@ -62,11 +62,16 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, anyhow};
 
 use crate::run_directory::{EpochRecord, MetricsRecord, Predictions, RunDirectory};
-use assignment::Assigned;
 use caption::Caption;
 use scene::Scene;
 
 pub use sweep::draw_sweep;
+// What the report shares with the figures.
+pub(crate) use assignment::{Assigned, cluster_name};
+pub(crate) use axes::range_of;
+pub(crate) use centres::guessed_shape;
+pub(crate) use latent::shuffled;
+pub(crate) use projection::{View, two_sigma_ellipse};
 
 /// The file that keeps the notes of a drawing, beside the figures.
 const NOTES: &str = "notes.txt";

@@ -1,6 +1,8 @@
 //! Colours of classes, distinguishable with every common kind of colour vision.
 
-use super::scene::{Colour, WHITE};
+use super::scene::WHITE;
+
+pub(crate) use super::scene::Colour;
 
 /// Ten colours found by a search that kept the least distance between any two, in OKLab and under normal, protanopic,
 /// deuteranopic and tritanopic vision, as large as possible. The tests hold the distance; the order puts unlike colours
@@ -18,6 +20,20 @@ const CLASSES: [Colour; 10] = [
     Colour::hex(0x9e_9a_2f),
 ];
 
+/// The same for a dark page, found in the same way. Close in hue to the ones above where that could be had.
+const CLASSES_ON_DARK: [Colour; 10] = [
+    Colour::hex(0x4a_33_ff),
+    Colour::hex(0xbe_5b_07),
+    Colour::hex(0x57_a4_9c),
+    Colour::hex(0x8b_58_a4),
+    Colour::hex(0xaa_c0_ee),
+    Colour::hex(0xf3_ff_35),
+    Colour::hex(0xb9_7c_fc),
+    Colour::hex(0xa1_ff_ff),
+    Colour::hex(0xf8_c0_91),
+    Colour::hex(0xe8_8b_0a),
+];
+
 /// A class without a name: samples whose label is not known.
 pub(crate) const UNKNOWN: Colour = Colour::hex(0xb5_b5_b5);
 
@@ -27,6 +43,11 @@ pub(crate) const N_COLOURS: usize = CLASSES.len();
 /// Colour of class `index`.
 pub(crate) fn class(index: usize) -> Colour {
     CLASSES[index % N_COLOURS]
+}
+
+/// Colour of class `index` on a dark page.
+pub(crate) fn class_on_dark(index: usize) -> Colour {
+    CLASSES_ON_DARK[index % N_COLOURS]
 }
 
 /// Shape of the points of a class.
@@ -50,18 +71,39 @@ pub(crate) fn shade(share: f64) -> Colour {
     if share < 0.5 { WHITE.mix(MIDDLE, 2.0 * share) } else { MIDDLE.mix(DARK, 2.0 * share - 1.0) }
 }
 
+/// Number of colours between which [`amount`] and [`amount_on_dark`] run.
+pub(crate) const N_STOPS: usize = 5;
+
+const AMOUNTS: [Colour; N_STOPS] = [
+    Colour::hex(0x3b_0f_63),
+    Colour::hex(0x2f_55_92),
+    Colour::hex(0x1f_8d_89),
+    Colour::hex(0x68_bf_4f),
+    Colour::hex(0xf0_d8_1e),
+];
+
+const AMOUNTS_ON_DARK: [Colour; N_STOPS] = [
+    Colour::hex(0x7a_3f_b8),
+    Colour::hex(0x5a_7a_d6),
+    Colour::hex(0x2f_ab_b0),
+    Colour::hex(0x7d_d0_5f),
+    Colour::hex(0xff_ec_5c),
+];
+
 /// From dark violet by way of green to yellow as `share` goes from 0 to 1: for amounts that are points, which white would hide.
 pub(crate) fn amount(share: f64) -> Colour {
-    const STOPS: [Colour; 5] = [
-        Colour::hex(0x3b_0f_63),
-        Colour::hex(0x2f_55_92),
-        Colour::hex(0x1f_8d_89),
-        Colour::hex(0x68_bf_4f),
-        Colour::hex(0xf0_d8_1e),
-    ];
-    let place = share.clamp(0.0, 1.0) * (STOPS.len() - 1) as f64;
-    let at = (place as usize).min(STOPS.len() - 2);
-    STOPS[at].mix(STOPS[at + 1], place - at as f64)
+    along(&AMOUNTS, share)
+}
+
+/// The same for a dark page.
+pub(crate) fn amount_on_dark(share: f64) -> Colour {
+    along(&AMOUNTS_ON_DARK, share)
+}
+
+fn along(stops: &[Colour], share: f64) -> Colour {
+    let place = share.clamp(0.0, 1.0) * (stops.len() - 1) as f64;
+    let at = (place as usize).min(stops.len() - 2);
+    stops[at].mix(stops[at + 1], place - at as f64)
 }
 
 #[cfg(test)]
@@ -114,6 +156,21 @@ mod tests {
     }
 
     #[test]
+    fn so_are_those_of_a_dark_page() {
+        const PAGE: Colour = Colour::hex(0x14_18_1d);
+        for vision in VISION {
+            for i in 0..N_COLOURS {
+                for j in 0..i {
+                    let distance = distance(seen(class_on_dark(i), vision), seen(class_on_dark(j), vision));
+                    assert!(distance > 0.125, "classes {i} and {j}: {distance}");
+                }
+                let page = distance(seen(class_on_dark(i), vision), seen(PAGE, vision));
+                assert!(page > 0.3, "class {i} against the page: {page}");
+            }
+        }
+    }
+
+    #[test]
     fn thirty_classes_differ_in_colour_or_marker() {
         for i in 0..3 * N_COLOURS {
             for j in 0..i {
@@ -125,9 +182,15 @@ mod tests {
     #[test]
     fn amounts_brighten_to_every_kind_of_colour_vision() {
         for vision in VISION {
-            let lightness: Vec<f64> = (0..=20).map(|i| seen(amount(f64::from(i) / 20.0), vision)[0]).collect();
-            assert!(lightness.windows(2).all(|pair| pair[1] > pair[0] + 0.008), "{lightness:?}");
-            assert!(lightness[20] < 0.93, "hard to see on white");
+            let lightness = |amount: fn(f64) -> Colour| -> Vec<f64> {
+                (0..=20).map(|i| seen(amount(f64::from(i) / 20.0), vision)[0]).collect()
+            };
+            let (light, dark) = (lightness(amount), lightness(amount_on_dark));
+            for lightness in [&light, &dark] {
+                assert!(lightness.windows(2).all(|pair| pair[1] > pair[0] + 0.008), "{lightness:?}");
+            }
+            assert!(light[20] < 0.93, "hard to see on white");
+            assert!(dark[0] > 0.4, "hard to see on black");
         }
     }
 

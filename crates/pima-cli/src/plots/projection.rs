@@ -19,6 +19,8 @@ pub(crate) struct View {
     pub(crate) names: Vec<String>,
     /// What the reader must know of a projection.
     pub(crate) note: Option<String>,
+    /// Of a projection, its axes in latent space, (k,l).
+    pub(crate) axes: Option<Array2<f64>>,
 }
 
 /// Share of the means' variance below which two axes are not enough and a third is drawn.
@@ -30,7 +32,7 @@ impl View {
         let l = predictions.n_latent();
         if l <= 3 {
             let names = (1..=l).map(|j| format!("latent dimension {j}")).collect();
-            return Self::along(predictions, &Array2::eye(l), &Array1::zeros(l), names, None);
+            return Self::along(predictions, &Array2::eye(l), &Array1::zeros(l), names);
         }
         let weight = normalised(predictions.prior_weight.view());
         let centre = weighted_sum(&weight, &predictions.prior_mean);
@@ -53,21 +55,16 @@ impl View {
             "Seen along {k} of {l} dimensions: the principal axes of the cluster means, with {:.0} % of their variance.",
             100.0 * share(k).min(1.0)
         );
-        Self::along(predictions, &axes, &centre, names, Some(note))
+        let view = Self::along(predictions, &axes, &centre, names);
+        Self { note: Some(note), axes: Some(axes), ..view }
     }
 
     /// Coordinates along the rows of `axes` (k,l) from `origin` (l).
-    fn along(
-        predictions: &Predictions,
-        axes: &Array2<f64>,
-        origin: &Array1<f64>,
-        names: Vec<String>,
-        note: Option<String>,
-    ) -> Self {
+    fn along(predictions: &Predictions, axes: &Array2<f64>, origin: &Array1<f64>, names: Vec<String>) -> Self {
         let points = (&predictions.latent_mean - origin).dot(&axes.t());
         let means = (&predictions.prior_mean - origin).dot(&axes.t());
         let covariances = predictions.prior_var.outer_iter().map(|var| (axes * &var).dot(&axes.t())).collect();
-        Self { points, means, covariances, names, note }
+        Self { points, means, covariances, names, note: None, axes: None }
     }
 }
 

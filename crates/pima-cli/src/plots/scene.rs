@@ -30,6 +30,12 @@ impl Colour {
         Self { rgb: (blend(a.0, b.0), blend(a.1, b.1), blend(a.2, b.2)), alpha: 1.0 }
     }
 
+    /// As style sheets write it; the opacity is left out.
+    pub(crate) fn css(self) -> String {
+        let (r, g, b) = self.rgb;
+        format!("#{r:02x}{g:02x}{b:02x}")
+    }
+
     /// Relative luminance (linear light), from 0 for black to 1 for white.
     pub(crate) fn luminance(self) -> f64 {
         let [r, g, b] = self.linear();

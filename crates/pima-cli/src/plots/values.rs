@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use ndarray::{Array1, Array3, ArrayView1, s};
+use pima_core::ModalityShape;
 
 use super::assignment::{Assigned, cluster_name};
 use super::axes::{Axes, Names, range_of};
@@ -64,6 +65,10 @@ impl<'a> Curves<'a> {
         in_order(predictions, summary).find_map(|name| {
             let modality = &predictions.modalities[name];
             let nearest = modality.nearest.as_ref()?;
+            let shape = summary.and_then(|summary| summary.modality_shapes.get(name));
+            if matches!(shape, Some(ModalityShape::Image { .. })) {
+                return None;
+            }
             let length = nearest.dim().2;
             let axes = summary.and_then(|summary| summary.modality_axes.get(name));
             let grid = axes.map_or(&[][..], |axes| &axes.grid);

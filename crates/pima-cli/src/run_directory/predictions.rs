@@ -64,7 +64,7 @@ pub struct ModalityPredictions {
     pub predicted: Option<Array2<f64>>,
     /// What the model makes of the same from the other modalities, (D,d); NaN for a sample without any.
     pub predicted_from_others: Option<Array2<f64>>,
-    /// Test data of the K samples nearest to each centre, (N,K,d), the nearest first; NaN where a cluster has fewer.
+    /// Of a curve or image, test data of the K samples nearest to each centre, (N,K,d), the nearest first; NaN where a cluster has fewer.
     pub nearest: Option<Array3<f64>>,
     /// Where the modality was manufactured from a differential equation: its noise-free solution for each label, (K,S,T).
     pub known: Option<Array3<f64>>,

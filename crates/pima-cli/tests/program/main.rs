@@ -13,9 +13,15 @@ mod infer;
 mod init;
 // A scientist's own files.
 mod own_data;
+// Reading a run from Python.
+mod python;
+// One page of a run.
+mod report;
 // Runs that are cut short and go on.
 mod resume;
 // Many runs side by side.
 mod sweep;
+// Event files for TensorBoard.
+mod tensorboard;
 // A run from beginning to end.
 mod train;
