@@ -185,6 +185,30 @@ fn check_says_what_the_data_are_and_writes_nothing() {
 }
 
 #[test]
+fn a_differential_equation_is_an_expert_too() {
+    let bench = bench();
+    // The same curve from its rate, and a saturating one.
+    let from = CONFIG.find("expert = { formula").unwrap();
+    let to = from + CONFIG[from..].find('\n').unwrap();
+    let ode = r#"expert = { ode = ["E*if(t < t0, 1, 0) + 0*x"], start = [0.0], parameters = { E = { init = 1.0, min = 0.0, unit = "MPa" }, t0 = { init = 1.0, min = 0.1, max = 3.0 } } }"#;
+    let decay = r#"expert = { ode = ["k - c*x"], start = [0.0], parameters = { k = { init = 1.0, min = 0.0 }, c = { init = 0.1, min = 0.0 } } }"#;
+    for (expert, names) in [(ode, "expert (E, t0)"), (decay, "expert (k, c)")] {
+        std::fs::write(bench.path("tiny.toml"), CONFIG.replace(&CONFIG[from..to], expert)).unwrap();
+        let (out, _) = bench.ok("check tiny.toml");
+        assert!(out.contains(names), "{out}");
+    }
+    let config =
+        CONFIG.replace(&CONFIG[from..to], decay).replace("epochs = 15", "epochs = 2\nstart = { restarts = 2 }");
+    std::fs::write(bench.path("tiny.toml"), config).unwrap();
+    bench.ok("train tiny.toml --out run --device cpu --threads 1 --quiet");
+    let expert = &json(&bench.path("run/summary.json"))["experts"]["stress"];
+    assert_eq!(expert["parameters"], serde_json::json!(["k", "c"]));
+    for cluster in expert["clusters"].as_array().unwrap() {
+        assert!(cluster["values"][0].as_f64().unwrap() > 0.0 && cluster["bounds"][0].as_f64().is_some(), "{cluster}");
+    }
+}
+
+#[test]
 fn check_warns_of_what_is_suspicious() {
     let bench = bench();
     let table = fs::read_to_string(bench.path("data/chemistry.csv")).unwrap();
