@@ -63,7 +63,7 @@ pub struct SourceReader {
 }
 
 enum Rows {
-    Stream(ArrayRows),
+    Stream(Box<ArrayRows>),
     Whole { at: usize },
 }
 
@@ -91,7 +91,7 @@ impl SourceReader {
             let (shape, path) = (rows.shape(), path.to_owned());
             let (values, present) = (Array2::zeros((0, shape.size())), Vec::new());
             let about = Samples { path, shape, values, present, ids: about.ids, axis: about.axis, units: about.units };
-            return Ok(Self { rows: Rows::Stream(rows), about });
+            return Ok(Self { rows: Rows::Stream(Box::new(rows)), about });
         }
         let about = match source {
             Source::Table(_) if kind == Some(ModalityKind::Image) => return Err(refuse("a table holds no images")),
@@ -101,7 +101,7 @@ impl SourceReader {
             Source::Table(table) => {
                 read_columns(&TableColumns { curve: kind == Some(ModalityKind::Curve), ..table.clone() })?
             }
-            Source::ImageFolder(folder) if !folder.path.is_dir() && ending(&folder.path) != "" => {
+            Source::ImageFolder(folder) if !folder.path.is_dir() && !ending(&folder.path).is_empty() => {
                 return Err(at_file(path, "is no folder; for a single file choose another kind of source".to_owned()));
             }
             Source::ImageFolder(folder) => read_images(folder)?,
