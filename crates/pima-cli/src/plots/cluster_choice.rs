@@ -52,7 +52,7 @@ pub(crate) fn scene(sweep: &SweepRecord, trials: &[TrialRecord]) -> Result<Scene
         let floor = chosen.latent_bic.iter().copied().fold(f64::INFINITY, f64::min);
         let curve: Vec<_> =
             chosen.latent_bic.iter().enumerate().map(|(k, bic)| (k as f64 + 1.0, bic - floor)).collect();
-        let title = format!("BIC of mixtures, latent means of N = {}", chosen.clusters);
+        let title = format!("BIC in latent space of N = {}", chosen.clusters);
         let x = (0.5, curve.len() as f64 + 0.5);
         let best = Some(chosen.latent_clusters as f64);
         panel(&mut scene, 2, &title, ("Gaussians", "above the least"), x, &curve, &[], best);
@@ -80,8 +80,8 @@ fn panel(
     best: Option<f64>,
 ) {
     let width = (WIDTH - 20.0) / 3.0;
-    let from = (150.0 + width * place as f64, TITLE_HEIGHT + 60.0);
-    let to = (from.0 + width - 175.0, HEIGHT - 190.0);
+    let from = (135.0 + width * place as f64, TITLE_HEIGHT + 60.0);
+    let to = (from.0 + width - 150.0, HEIGHT - 190.0);
     let y = range_of(curve.iter().chain(points).map(|point| point.1), 0.08);
     let axes = Axes::new(from, to, x, y);
     axes.draw(scene, &Names { x: x_name, y: y_name, whole_x: true });
@@ -95,5 +95,5 @@ fn panel(
         axes.marker(scene, point, marker, if marker == Marker::Triangle { 13.0 } else { 7.0 }, colour);
     }
     let above = (from.0, from.1 - 16.0);
-    scene.text(title, above, fitted(title, size::LABEL, width - 160.0), Anchor::Start, INK);
+    scene.text(title, above, fitted(title, size::LABEL, width - 150.0), Anchor::Start, INK);
 }

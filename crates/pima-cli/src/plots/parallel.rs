@@ -128,7 +128,7 @@ pub(crate) fn scene(sweep: &SweepRecord, trials: &[TrialRecord]) -> Result<Scene
             let at = (x(a), axis.at(*value));
             if last {
                 // To the right, where no lines run.
-                scene.line(vec![(at.0, at.1), (at.0 + BAR.1 + 8.0, at.1)], INK, 2.0);
+                scene.line(vec![(at.0 + BAR.1, at.1), (at.0 + BAR.1 + 8.0, at.1)], INK, 2.0);
                 let size = fitted(text, size::TICK, RIGHT - BAR.1 - 24.0);
                 scene.text_beside(text.clone(), (at.0 + BAR.1 + 14.0, at.1), size, Anchor::Start, INK);
             } else {

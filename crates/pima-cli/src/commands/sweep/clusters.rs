@@ -19,8 +19,8 @@ use crate::progress::Progress;
 const KEY: &str = "model.clusters";
 /// Posterior means that mixtures are fitted to at most, evenly spaced over the training samples.
 const POINTS: usize = 10_000;
-/// Starts of each mixture.
-const RESTARTS: usize = 5;
+/// Starts of each mixture: with fewer, one Gaussian more may come out worse.
+const RESTARTS: usize = 20;
 
 /// The records by number of clusters; empty where that is not varied or less than two numbers have finished trials.
 ///
