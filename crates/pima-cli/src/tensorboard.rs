@@ -70,8 +70,8 @@ pub(crate) struct EventFile {
 }
 
 impl EventFile {
-    /// Begins a new file in `folder`, which is made where it is not there. After `done` epochs of earlier sessions, readers are told that steps begin anew
-    /// after them.
+    /// Begins a new file in `folder`, which is made where it is not there. Beside the files of earlier sessions, of which `done` epochs count, readers are
+    /// told from which step on this one takes their place.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -82,11 +82,12 @@ impl EventFile {
             format!("events.out.tfevents.{:010}.{:09}.{}.pima", now.as_secs(), now.subsec_nanos(), std::process::id());
         let path = folder.join(name);
         std::fs::create_dir_all(folder).with_context(|| format!("{}: cannot make the directory", folder.display()))?;
+        let earlier = std::fs::read_dir(folder).is_ok_and(|mut files| files.next().is_some());
         let file = OpenOptions::new().create_new(true).append(true).open(&path);
         let file = file.with_context(|| format!("{}: cannot write", path.display()))?;
         let mut events = Self { path, file };
         events.write(0, What::FileVersion(VERSION.to_owned()))?;
-        if done > 0 {
+        if earlier {
             events.write(done as i64 + 1, What::Session(Session { status: 1 }))?;
         }
         Ok(events)

@@ -22,11 +22,11 @@ const CLASSES: [Colour; 10] = [
 
 /// The same for a dark page, found in the same way. Close in hue to the ones above where that could be had.
 const CLASSES_ON_DARK: [Colour; 10] = [
-    Colour::hex(0x4a_33_ff),
+    Colour::hex(0xaa_c0_ee),
     Colour::hex(0xbe_5b_07),
     Colour::hex(0x57_a4_9c),
     Colour::hex(0x8b_58_a4),
-    Colour::hex(0xaa_c0_ee),
+    Colour::hex(0x4a_33_ff),
     Colour::hex(0xf3_ff_35),
     Colour::hex(0xb9_7c_fc),
     Colour::hex(0xa1_ff_ff),

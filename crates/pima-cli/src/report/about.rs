@@ -19,6 +19,9 @@ pub(super) struct Tile {
 struct About {
     facts: Vec<(&'static str, String)>,
     modalities: Vec<Modality>,
+    /// Whether any modality's shape, and any unit, is known.
+    shapes: bool,
+    units: bool,
     config: Option<String>,
 }
 
@@ -132,8 +135,11 @@ pub(super) fn section(source: &Source) -> Result<String> {
         }
     }
     let modalities = config.get("modality").and_then(toml::Value::as_array);
-    let modalities = modalities.into_iter().flatten().filter_map(|table| modality(source, table.as_table()?)).collect();
-    Ok(About { facts, modalities, config: source.config.clone() }.render()?)
+    let modalities: Vec<Modality> =
+        modalities.into_iter().flatten().filter_map(|table| modality(source, table.as_table()?)).collect();
+    let shapes = modalities.iter().any(|m| !m.shape.is_empty());
+    let units = modalities.iter().any(|m| !m.units.is_empty());
+    Ok(About { facts, modalities, shapes, units, config: source.config.clone() }.render()?)
 }
 
 /// How long everything took; `None` where nothing says so.
@@ -228,7 +234,7 @@ fn shape(shape: &pima_core::ModalityShape) -> String {
 }
 
 /// Digits in groups of three, apart by narrow spaces.
-fn grouped(n: u64) -> String {
+pub(super) fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (k, digit) in digits.chars().enumerate() {

@@ -17,6 +17,8 @@ use crate::plots::{range_of, ticks};
 const MOST_PIXELS: usize = 160;
 /// Points of a curve that are drawn as points: more merge into a line of their own.
 const MOST_POINTS: usize = 40;
+/// A curve of more values than this is drawn with a fine line.
+const LONG: usize = 250;
 /// A vector of at most this many values is written out.
 pub(super) const FEW_VALUES: usize = 8;
 
@@ -127,7 +129,9 @@ pub(super) fn curves(
             chart.points(&colour, points.into_iter().step_by(stride));
         }
         if let Some(line) = &curves.line {
-            chart.line(if channels == 1 { "ink" } else { &colour }, &of(line));
+            // A heavy line of very many values is a blot.
+            let fine = if t.len() > LONG { " fine" } else { "" };
+            chart.line(&format!("{}{fine}", if channels == 1 { "ink" } else { &colour }), &of(line));
         }
     }
     Ok(chart.render()?)

@@ -5,6 +5,7 @@ use askama::Template;
 use ndarray::{Array2, Array3, Axis};
 use pima_core::ModalityShape;
 
+use super::about::grouped;
 use super::cell::{self, Curves};
 use super::source::{Form, Source};
 use crate::plots::{range_of, ticks};
@@ -38,6 +39,8 @@ struct Card {
 struct Row {
     name: String,
     figures: Vec<Figure>,
+    /// Pictures of the samples nearest to the centre.
+    members: Vec<String>,
     /// Component, decoded value and mean of the data, for a modality of few values.
     values: Vec<(String, String, String)>,
 }
@@ -94,14 +97,15 @@ fn modality<'a>(source: &'a Source, name: &'a str, of: &'a ModalityPredictions) 
 
 fn card(source: &Source, predictions: &Predictions, modalities: &[Modality<'_>], c: usize) -> Result<Card> {
     let n = predictions.cluster.iter().filter(|&&cluster| cluster == c as i64).count();
-    let mut facts = format!("p(c) = {}, {n} test samples", ticks::number(predictions.prior_weight[c], 3));
+    let mut facts =
+        format!("weight {} · {} test samples", ticks::number(predictions.prior_weight[c], 3), grouped(n as u64));
     let matched = source.assigned.as_ref().and_then(|assigned| Some((assigned.label_of[c]?, assigned)));
     if let Some((label, assigned)) = matched {
         let column = assigned.confusion.column(c);
         let (right, all) = (column[label], column.sum());
         if all > 0 {
             facts += &format!(
-                ", {} % of them {}",
+                ", {} % of them with label {}",
                 ticks::number(100.0 * right as f64 / all as f64, 4),
                 source.label_name(label)
             );
@@ -145,7 +149,7 @@ fn row(modality: &Modality<'_>, c: usize) -> Result<Row> {
         .filter(|member| member.iter().all(|x| x.is_finite()))
         .take(MOST_MEMBERS)
         .collect();
-    let mut row = Row { name: (*name).to_owned(), figures: Vec::new(), values: Vec::new() };
+    let mut row = Row { name: (*name).to_owned(), figures: Vec::new(), members: Vec::new(), values: Vec::new() };
     let label = |what: &str| format!("{name} of cluster {c}: {what}");
     match form.shape {
         ModalityShape::Image { channels, height, width } => {
@@ -154,10 +158,8 @@ fn row(modality: &Modality<'_>, c: usize) -> Result<Row> {
             for (values, caption) in named.into_iter().filter_map(|(values, caption)| Some((values?, caption))) {
                 row.figures.push(Figure { html: cell::picture(values, shape, *range, &label(caption))?, caption });
             }
-            for (k, member) in members.into_iter().enumerate() {
-                let caption = if k == 0 { "nearest samples" } else { "" };
-                row.figures.push(Figure { html: cell::picture(member, shape, *range, &label("a sample"))?, caption });
-            }
+            let pictures = members.into_iter().map(|member| cell::picture(member, shape, *range, &label("a sample")));
+            row.members = pictures.collect::<Result<_>>()?;
         }
         ModalityShape::Curve { channels, .. } => {
             let drawn = Curves { line: centre, points: mean, thin: members, band: None };

@@ -125,7 +125,7 @@ fn correlation(from: &str, values: &BTreeMap<String, BTreeMap<String, f64>>) -> 
     all.map(|(modality, name, value)| Correlation {
         parameter: format!("{name} ({modality})"),
         from: from.to_owned(),
-        value: format!("{value:.3}"),
+        value: format!("{value:.3}").replace('-', "−"),
     })
     .collect()
 }

@@ -15,7 +15,7 @@ use crate::scores::significant;
 use crate::summary::SplitSummary;
 
 /// Size of a curve's chart, within a row of samples.
-const SMALL: (f64, f64) = (230.0, 150.0);
+const SMALL: (f64, f64) = (200.0, 140.0);
 
 #[derive(Template)]
 #[template(path = "report/inference.html")]
@@ -184,6 +184,9 @@ fn inferred(
         }
         ModalityShape::Vector { length } if length <= cell::FEW_VALUES => {
             let interval = |j: usize| {
+                if !mean[j].is_finite() {
+                    return "–".to_owned();
+                }
                 format!("{} ({} to {})", cell::number(mean[j]), ticks::number(lower[j], 3), ticks::number(upper[j], 3))
             };
             let truth = truth.map(|truth| Cell::text(truth.iter().map(|&x| cell::number(x)).collect()));

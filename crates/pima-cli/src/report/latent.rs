@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use ndarray::Array2;
 use serde::Serialize;
 
+use super::about::grouped;
 use super::chart::{Chart, Frame, Scale};
 use super::source::Source;
 use crate::plots::{View, range_of, shuffled, two_sigma_ellipse};
@@ -33,8 +34,9 @@ struct Latent {
     still: String,
     columns: Vec<Named>,
     classes: Vec<Named>,
-    total: usize,
-    drawn: usize,
+    /// How many test samples there are, where not all are drawn.
+    total: Option<String>,
+    drawn: String,
     note: Option<String>,
 }
 
@@ -134,8 +136,10 @@ pub(super) fn section(source: &Source) -> Result<Option<String>> {
     let page_columns = columns.iter().map(|column| named(&column.name, column.direction.is_some())).collect();
     let page_classes = classes.iter().map(|class| named(&class.name, false)).collect();
     let rows_text = encode(rows.iter().map(|&row| (row as u32).to_le_bytes()));
-    let (total, drawn) = (p.n_samples(), rows.len());
-    let data = Data { n: drawn, total, rows: rows_text, columns, classes, clusters: clusters.collect() };
+    let (total, drawn) =
+        ((rows.len() < p.n_samples()).then(|| grouped(p.n_samples() as u64)), grouped(rows.len() as u64));
+    let data =
+        Data { n: rows.len(), total: p.n_samples(), rows: rows_text, columns, classes, clusters: clusters.collect() };
     // The only way out of a script element is `</`; in JSON, `<` occurs in texts alone.
     let data = serde_json::to_string(&data)?.replace('<', "\\u003c");
     let still = still(source, p, &view, &rows)?;

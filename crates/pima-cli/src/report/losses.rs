@@ -138,7 +138,10 @@ fn panel(
             format!("epoch {}{lines}", epochs[k].epoch),
         );
     }
-    let keys = series.iter().map(|s| Key { class: s.class.clone(), name: s.name.clone() }).collect();
+    // Of several terms, the colour says which; that dashes are validation is said once for all panels.
+    let keys = series.iter().filter(|s| terms.len() == 1 || !s.class.ends_with("dashed"));
+    let named = |s: &Series| if terms.len() == 1 { s.name.clone() } else { s.name.replace(", training", "") };
+    let keys = keys.map(|s| Key { class: s.class.clone(), name: named(s) }).collect();
     Ok(Some(Panel { title, keys, cut, html: chart.render()? }))
 }
 

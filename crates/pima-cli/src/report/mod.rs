@@ -74,6 +74,8 @@ struct Page<'a> {
 
 struct Section {
     id: &'static str,
+    /// In the bar of links.
+    short: &'static str,
     title: &'static str,
     html: String,
 }
@@ -90,22 +92,22 @@ pub fn report(run: &RunDirectory) -> Result<Report> {
     }
     let mut notes = source.notes.clone();
     let mut sections = Vec::new();
-    let mut add = |id, title, html: Result<Option<String>>| match html {
-        Ok(Some(html)) => sections.push(Section { id, title, html }),
+    let mut add = |id, short, title, html: Result<Option<String>>| match html {
+        Ok(Some(html)) => sections.push(Section { id, short, title, html }),
         Ok(None) => {}
         // One figure that cannot be drawn is no reason to be without the others.
         Err(error) => notes.push(format!("{title}: {error:#}")),
     };
-    add("about", "What was trained", about::section(&source).map(Some));
-    add("losses", "Training", losses::section(&source));
-    add("latent", "Latent space", latent::section(&source));
-    add("clusters", "Clusters", clusters::section(&source));
-    add("experts", "Identified parameters", experts::section(&source));
-    add("inference", "One modality from another", inference::section(&source));
-    add("calibration", "Calibration", calibration::section(&source));
-    add("scores", "Scores", scores::section(&source));
-    add("confusion", "Confusion", scores::confusion(&source));
-    add("timings", "Timings", about::timings(&source));
+    add("about", "About", "What was trained", about::section(&source).map(Some));
+    add("losses", "Training", "Training", losses::section(&source));
+    add("latent", "Latent space", "Latent space", latent::section(&source));
+    add("clusters", "Clusters", "Clusters", clusters::section(&source));
+    add("experts", "Parameters", "Identified parameters", experts::section(&source));
+    add("inference", "Inference", "One modality from another", inference::section(&source));
+    add("calibration", "Calibration", "Calibration", calibration::section(&source));
+    add("scores", "Scores", "Scores", scores::section(&source));
+    add("confusion", "Confusion", "Confusion", scores::confusion(&source));
+    add("timings", "Timings", "Timings", about::timings(&source));
     let page = Page {
         title: about::title(&source),
         subtitle: about::subtitle(&source),

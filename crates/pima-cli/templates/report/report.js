@@ -185,7 +185,10 @@
       const step = [1, 2, 5, 10].map(m => m * power).find(s => s >= raw) || raw;
       const found = [];
       for (let k = Math.ceil(low / step); k * step <= high; k++) found.push(k * step);
-      return found.map(v => Math.abs(v) < step / 1e6 ? 0 : v);
+      // All names of an axis have the digits that its step needs.
+      const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+      const plain = digits < 6 && Math.max(Math.abs(low), Math.abs(high)) < 1e6;
+      return found.map(v => Math.abs(v) < step / 1e6 ? 0 : v).map(v => [v, plain ? v.toFixed(digits).replace('-', '−') : number(v)]);
     }
 
     function draw() {
@@ -208,17 +211,17 @@
       pen.textAlign = 'center';
       pen.textBaseline = 'top';
       pen.beginPath();
-      for (const v of ticks(view.x, Math.max(2, size.w / 100))) {
+      for (const [v, name] of ticks(view.x, Math.max(2, size.w / 100))) {
         pen.moveTo(across(v), margin.top);
         pen.lineTo(across(v), bottom);
-        pen.fillText(number(v), across(v), bottom + 6);
+        pen.fillText(name, across(v), bottom + 6);
       }
       pen.textAlign = 'right';
       pen.textBaseline = 'middle';
-      for (const v of y === spread ? [] : ticks(view.y, Math.max(2, size.h / 80))) {
+      for (const [v, name] of y === spread ? [] : ticks(view.y, Math.max(2, size.h / 80))) {
         pen.moveTo(margin.left, up(v));
         pen.lineTo(right, up(v));
-        pen.fillText(number(v), margin.left - 6, up(v));
+        pen.fillText(name, margin.left - 6, up(v));
       }
       pen.stroke();
       pen.fillStyle = paint.ink;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use crate::harness::{Bench, TINY, text};
+use crate::harness::{Bench, TINY, skipped, text};
 
 const PAGE: &str = include_str!("../../../../docs/python.md");
 
@@ -36,6 +36,6 @@ fn the_blocks_of_the_page_run() {
         assert!(output.status.success(), "{block}\n{}", text(&output.stderr));
     }
     if !missing.is_empty() {
-        eprintln!("skipped: blocks of docs/python.md that need {}", missing.join("; "));
+        skipped(&format!("blocks of docs/python.md that need {}", missing.join("; ")));
     }
 }

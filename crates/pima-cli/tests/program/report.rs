@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::harness::{Bench, finished, text};
+use crate::harness::{Bench, finished, skipped, text};
 
 /// A browser of the Chromium kind that can run without a screen.
 fn browser() -> Option<PathBuf> {
@@ -83,7 +83,7 @@ fn a_file_that_is_there_is_not_overwritten() {
 #[test]
 fn a_browser_shows_the_page_without_an_error() {
     let Some(browser) = browser() else {
-        eprintln!("skipped: no chromium to load the report in");
+        skipped("no chromium to load the report in");
         return;
     };
     let bench = finished();

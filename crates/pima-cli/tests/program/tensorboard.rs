@@ -7,7 +7,7 @@ use std::process::Command;
 
 use pima_cli::{MetricsRecord, RunDirectory};
 
-use crate::harness::{Bench, TINY, text};
+use crate::harness::{Bench, TINY, skipped, text};
 
 /// What a record says.
 #[derive(Debug, Default, PartialEq)]
@@ -105,13 +105,11 @@ fn event_files(run: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn the_scalars_are_those_of_the_metrics_and_a_resumed_run_goes_on() {
-    let bench = Bench::new(TINY);
-    bench.ok("train tiny.toml --device cpu --threads 1 --out plain -q");
-    assert!(!bench.path("plain/tensorboard").exists(), "only when asked");
-    // Killed in the second epoch, or in the third where this process slept meanwhile.
+    let bench = Bench::new(&TINY.replace("epochs = 3", "epochs = 6"));
+    // Killed in the third epoch, or later where this process slept meanwhile.
     let long = "train tiny.toml --device cpu --threads 1 --out run -q";
     let mut child =
-        bench.start_and_wait(&format!("{long} --tensorboard"), "run", |metrics| metrics.contains("\"epoch\":1,"));
+        bench.start_and_wait(&format!("{long} --tensorboard"), "run", |metrics| metrics.contains("\"epoch\":2,"));
     child.kill().unwrap();
     assert_eq!(child.wait().unwrap().code(), None, "ended by the signal");
     bench.ok(&format!("{long} --resume"));
@@ -132,7 +130,7 @@ fn the_scalars_are_those_of_the_metrics_and_a_resumed_run_goes_on() {
         }
         scalars.extend(records.into_iter().filter(|r| !r.scalars.is_empty()).map(|r| (r.step, r.scalars)));
     }
-    assert!(scalars.keys().copied().eq(1..=3), "{:?}", scalars.keys());
+    assert!(scalars.keys().copied().eq(1..=6), "{:?}", scalars.keys());
     let metrics = RunDirectory::open(bench.path("run")).unwrap().read_metrics().unwrap();
     for record in metrics {
         let MetricsRecord::Epoch(epoch) = record else { continue };
@@ -150,8 +148,11 @@ fn the_scalars_are_those_of_the_metrics_and_a_resumed_run_goes_on() {
         }
     }
     read_by_tensorboard(&bench.path("run/tensorboard"));
-    bench.ok("train tiny.toml --device cpu --threads 1 --out run -q --force");
-    assert!(!bench.path("run/tensorboard").exists(), "a run that was replaced takes its events with it");
+    bench.ok(&format!("{long} --force"));
+    assert!(
+        !bench.path("run/tensorboard").exists(),
+        "only when asked, and a run that is replaced takes its own with it"
+    );
 }
 
 /// The same by TensorBoard's own reader.
@@ -164,9 +165,9 @@ print([scalar.step for scalar in events.Scalars('loss/train')])
 ";
     let has = Command::new("python3").args(["-c", "import tensorboard"]).output().is_ok_and(|o| o.status.success());
     if !has {
-        eprintln!("skipped: python3 has no tensorboard to read the event files with");
+        skipped("python3 has no tensorboard to read the event files with");
         return;
     }
     let output = Command::new("python3").args(["-c", READ]).arg(folder).output().unwrap();
-    assert_eq!(text(&output.stdout), "[1, 2, 3]\n", "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "[1, 2, 3, 4, 5, 6]\n", "{}", text(&output.stderr));
 }
