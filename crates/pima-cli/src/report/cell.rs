@@ -13,8 +13,8 @@ use super::chart::{Chart, Frame, Scale};
 use super::source::Form;
 use crate::plots::{range_of, ticks};
 
-/// Pixels along the longer side of a picture: larger ones are averaged, so that a page of them stays small.
-const MOST_PIXELS: usize = 160;
+/// Values that all pictures of a section may have together, so that a page of them stays small: noise does not compress.
+const MOST_PICTURED: usize = 1_500_000;
 /// Points of a curve that are drawn as points: more merge into a line of their own.
 const MOST_POINTS: usize = 40;
 /// A curve of more values than this is drawn with a fine line.
@@ -41,14 +41,22 @@ pub(super) fn grey_range(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
     if low > -0.05 && high < 1.05 { (0.0, 1.0) } else { (low, high) }
 }
 
-/// An image (channels, height, width), row-major, as PNG in the page. Three channels are red, green and blue; the mean is shown of any other number.
+/// Pixels along the longer side that each of `n` pictures of so many channels may have.
+pub(super) fn picture_side(n: usize, channels: usize) -> usize {
+    let stored = if channels == 3 { 3 } else { 1 };
+    (MOST_PICTURED / (n * stored).max(1)).isqrt().clamp(32, 160)
+}
+
+/// An image (channels, height, width), row-major, as PNG in the page, averaged where its longer side has more than `side` pixels. Three channels are red,
+/// green and blue; the mean is shown of any other number.
 pub(super) fn picture(
     values: ArrayView1<'_, f64>,
     [channels, height, width]: [usize; 3],
+    side: usize,
     (low, high): (f64, f64),
     alt: &str,
 ) -> Result<String> {
-    let factor = height.max(width).div_ceil(MOST_PIXELS).max(1);
+    let factor = height.max(width).div_ceil(side).max(1);
     let (rows, columns) = (height.div_ceil(factor), width.div_ceil(factor));
     // The mean over a block of pixels, of one channel.
     let level = |channel: usize, i: usize, j: usize| {
@@ -121,7 +129,7 @@ pub(super) fn curves(
             chart.band(&colour, &of(lower), &of(upper));
         }
         for thin in &curves.thin {
-            chart.line(&format!("thin {colour}"), &of(thin));
+            chart.background(&colour, &of(thin));
         }
         if let Some(points) = &curves.points {
             let points = of(points);
@@ -176,20 +184,21 @@ mod tests {
     #[test]
     fn a_picture_keeps_its_values() {
         let values = Array1::from(vec![0.0, 0.5, 1.0, 2.0, f64::NAN, -1.0]);
-        let html = picture(values.view(), [1, 2, 3], (0.0, 1.0), "a \"2\"").unwrap();
+        let html = picture(values.view(), [1, 2, 3], 160, (0.0, 1.0), "a \"2\"").unwrap();
         assert_eq!(decoded(&html).to_luma8().into_raw(), [0, 128, 255, 255, 128, 0]);
         assert!(!html.contains("a \"2\""), "{html}");
         let colours = Array1::from(vec![1.0, 0.0, 0.0, 1.0, 0.0, 0.5]);
-        let html = picture(colours.view(), [3, 1, 2], (0.0, 1.0), "").unwrap();
+        let html = picture(colours.view(), [3, 1, 2], 160, (0.0, 1.0), "").unwrap();
         assert_eq!(decoded(&html).to_rgb8().into_raw(), [255, 0, 0, 0, 255, 128]);
     }
 
     #[test]
     fn a_large_picture_is_averaged() {
         let values = Array1::from_shape_fn(400 * 300, |k| f64::from(u8::from(k % 2 == 0)));
-        let html = picture(values.view(), [1, 400, 300], (0.0, 1.0), "").unwrap();
+        let html = picture(values.view(), [1, 400, 300], picture_side(8, 1), (0.0, 1.0), "").unwrap();
         let image = decoded(&html).to_luma8();
         assert_eq!(image.dimensions(), (100, 134));
+        assert_eq!([picture_side(8, 1), picture_side(400, 1), picture_side(400, 3)], [160, 61, 35]);
         assert!(image.as_raw()[..100].iter().all(|&grey| (85..=171).contains(&grey)));
     }
 }

@@ -8,6 +8,8 @@ use crate::plots::{range_of, ticks};
 
 /// Values of a curve that are drawn at most: more cannot be told apart at this size.
 const MOST_VALUES: usize = 360;
+/// The same for curves in the background, of which there are many.
+const MOST_BACKGROUND: usize = 160;
 
 /// How values become lengths along the vertical axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,9 +139,18 @@ impl Chart {
 
     /// A line through values, broken where one is not finite.
     pub(super) fn line(&mut self, class: &str, points: &[(f64, f64)]) {
+        self.curve(class, points, MOST_VALUES);
+    }
+
+    /// A thin line behind others.
+    pub(super) fn background(&mut self, class: &str, points: &[(f64, f64)]) {
+        self.curve(&format!("thin {class}"), points, MOST_BACKGROUND);
+    }
+
+    fn curve(&mut self, class: &str, points: &[(f64, f64)], most: usize) {
         let mut path = String::new();
         let mut pen = 'M';
-        for (x, y) in thinned(points) {
+        for (x, y) in thinned(points, most) {
             let (x, y) = self.at(x, y);
             if x.is_finite() && y.is_finite() {
                 let _ = write!(path, "{pen}{} {}", tenth(x), tenth(y));
@@ -203,12 +214,12 @@ fn tenth(x: f64) -> f64 {
 }
 
 /// A curve of many values by the least and the largest of each stretch, in their order: spikes stay.
-fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    if points.len() <= MOST_VALUES {
+fn thinned(points: &[(f64, f64)], most: usize) -> Vec<(f64, f64)> {
+    if points.len() <= most {
         return points.to_vec();
     }
-    let stretch = points.len().div_ceil(MOST_VALUES / 2);
-    let mut kept = Vec::with_capacity(MOST_VALUES);
+    let stretch = points.len().div_ceil(most / 2);
+    let mut kept = Vec::with_capacity(most);
     for part in points.chunks(stretch) {
         let place = |wanted: fn(f64, f64) -> bool| {
             let finite = (0..part.len()).filter(|&k| part[k].1.is_finite());
@@ -247,10 +258,10 @@ mod tests {
     fn a_spike_of_a_long_curve_is_not_lost() {
         let mut points: Vec<_> = (0..10_000).map(|k| (f64::from(k), 0.0)).collect();
         points[7777].1 = 5.0;
-        let kept = thinned(&points);
+        let kept = thinned(&points, MOST_VALUES);
         assert!(kept.len() <= MOST_VALUES && kept.iter().any(|p| p.1 == 5.0), "{}", kept.len());
         assert!(kept.windows(2).all(|pair| pair[0].0 < pair[1].0));
-        assert_eq!(thinned(&points[..5]), points[..5]);
+        assert_eq!(thinned(&points[..5], MOST_VALUES), points[..5]);
     }
 
     #[test]

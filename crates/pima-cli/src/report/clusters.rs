@@ -58,16 +58,16 @@ struct Modality<'a> {
     mean: Option<&'a Array2<f64>>,
     members: Option<&'a Array3<f64>>,
     range: (f64, f64),
+    /// Of an image, pixels along the longer side of its pictures.
+    side: usize,
 }
 
 /// The section; `None` where nothing was predicted.
 pub(super) fn section(source: &Source) -> Result<Option<String>> {
     let Some(predictions) = &source.predictions else { return Ok(None) };
-    let modalities: Vec<Modality<'_>> = source
-        .modalities()
-        .into_iter()
-        .filter_map(|name| modality(source, name, &predictions.modalities[name]))
-        .collect();
+    let n_shown = predictions.n_clusters().min(MOST_CLUSTERS);
+    let of = |name| modality(source, name, &predictions.modalities[name], n_shown);
+    let modalities: Vec<Modality<'_>> = source.modalities().into_iter().filter_map(of).collect();
     let order = source.cluster_order(predictions.n_clusters());
     let left_out = order.len().saturating_sub(MOST_CLUSTERS);
     let cards: Result<Vec<Card>> =
@@ -76,7 +76,12 @@ pub(super) fn section(source: &Source) -> Result<Option<String>> {
     Ok(Some(Clusters { cards: cards?, left_out, notes }.render()?))
 }
 
-fn modality<'a>(source: &'a Source, name: &'a str, of: &'a ModalityPredictions) -> Option<Modality<'a>> {
+fn modality<'a>(
+    source: &'a Source,
+    name: &'a str,
+    of: &'a ModalityPredictions,
+    n_clusters: usize,
+) -> Option<Modality<'a>> {
     let size = of.decoded.as_ref().or(of.mean.as_ref())?.ncols();
     if size == 0 {
         return None;
@@ -92,7 +97,12 @@ fn modality<'a>(source: &'a Source, name: &'a str, of: &'a ModalityPredictions) 
         }
         _ => range_of(arrays.chain(members.into_iter().flatten().copied()), 0.06),
     };
-    Some(Modality { name, form, decoded: of.decoded.as_ref(), mean: of.mean.as_ref(), members, range })
+    let side = match form.shape {
+        // Of every cluster its centre, its mean, and its members.
+        ModalityShape::Image { channels, .. } => cell::picture_side(n_clusters * (2 + MOST_MEMBERS), channels),
+        _ => 0,
+    };
+    Some(Modality { name, form, decoded: of.decoded.as_ref(), mean: of.mean.as_ref(), members, range, side })
 }
 
 fn card(source: &Source, predictions: &Predictions, modalities: &[Modality<'_>], c: usize) -> Result<Card> {
@@ -139,7 +149,7 @@ fn parameters(summary: &Summary, c: usize) -> Vec<String> {
 }
 
 fn row(modality: &Modality<'_>, c: usize) -> Result<Row> {
-    let Modality { name, form, decoded, mean, members, range } = modality;
+    let Modality { name, form, decoded, mean, members, range, side } = modality;
     let centre = decoded.map(|decoded| decoded.row(c));
     let mean = mean.map(|mean| mean.row(c)).filter(|mean| mean.iter().any(|x| x.is_finite()));
     let of_cluster = members.map(|members| members.index_axis(Axis(0), c));
@@ -156,9 +166,11 @@ fn row(modality: &Modality<'_>, c: usize) -> Result<Row> {
             let shape = [channels, height, width];
             let named = [(centre, "decoded"), (mean, "mean of data")];
             for (values, caption) in named.into_iter().filter_map(|(values, caption)| Some((values?, caption))) {
-                row.figures.push(Figure { html: cell::picture(values, shape, *range, &label(caption))?, caption });
+                row.figures
+                    .push(Figure { html: cell::picture(values, shape, *side, *range, &label(caption))?, caption });
             }
-            let pictures = members.into_iter().map(|member| cell::picture(member, shape, *range, &label("a sample")));
+            let pictures =
+                members.into_iter().map(|member| cell::picture(member, shape, *side, *range, &label("a sample")));
             row.members = pictures.collect::<Result<_>>()?;
         }
         ModalityShape::Curve { channels, .. } => {

@@ -140,13 +140,18 @@ fn pair(
     Ok(Pair { given: given.to_owned(), predicted: predicted.to_owned(), samples: samples.collect::<Result<_>>()? })
 }
 
+/// Pixels along the longer side of a picture: of each of `n` samples there are up to three a pair of modalities, and a few pairs.
+fn side(n: usize, channels: usize) -> usize {
+    cell::picture_side(12 * n, channels)
+}
+
 /// What was measured of one sample.
 fn alone(form: &Form<'_>, values: &Array2<f64>, k: usize, label: &str) -> Result<Cell> {
     let row = values.row(k);
     Ok(match form.shape {
         ModalityShape::Image { channels, height, width } => {
             let range = cell::grey_range(values.iter().copied());
-            Cell::figure(cell::picture(row, [channels, height, width], range, label)?)
+            Cell::figure(cell::picture(row, [channels, height, width], side(values.nrows(), channels), range, label)?)
         }
         ModalityShape::Curve { channels, .. } => {
             let drawn = Curves { line: Some(row), ..Curves::default() };
@@ -175,8 +180,9 @@ fn inferred(
     Ok(match form.shape {
         ModalityShape::Image { channels, height, width } => {
             let shape = [channels, height, width];
-            let truth = truth.map(|truth| cell::picture(truth, shape, range, &format!("the truth: {label}")));
-            (Cell::figure(cell::picture(mean, shape, range, label)?), truth.transpose()?.map(Cell::figure))
+            let side = side(values.mean.nrows(), channels);
+            let truth = truth.map(|truth| cell::picture(truth, shape, side, range, &format!("the truth: {label}")));
+            (Cell::figure(cell::picture(mean, shape, side, range, label)?), truth.transpose()?.map(Cell::figure))
         }
         ModalityShape::Curve { channels, .. } => {
             let drawn = Curves { line: Some(mean), points: truth, thin: Vec::new(), band: Some((lower, upper)) };
