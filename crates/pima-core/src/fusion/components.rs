@@ -21,13 +21,13 @@ use crate::{Error, Result};
 pub enum Fusion {
     /// Product of the present modalities' Gaussians (Walker et al. 2023, eq. 5): precisions add. One component.
     #[default]
-    #[serde(rename = "poe", alias = "product_of_experts")]
+    #[serde(rename = "poe")]
     ProductOfExperts,
     /// Mixture of the present modalities' Gaussians (MMVAE; Shi et al. 2019): n components for n modalities.
-    #[serde(rename = "moe", alias = "mixture_of_experts")]
+    #[serde(rename = "moe")]
     MixtureOfExperts,
     /// Mixture of the products over every non-empty subset of the present modalities (MoPoE; Sutter et al. 2021): 2^n - 1 components.
-    #[serde(rename = "mopoe", alias = "mixture_of_products")]
+    #[serde(rename = "mopoe")]
     MixtureOfProducts,
 }
 

@@ -147,7 +147,8 @@ fn sections() -> Vec<Section> {
         (
             "`expert`, `kind = \"snode\"`",
             expert(&format!("@\nkind = \"snode\"\n{monomials}"))
-                .replace("source = { kind = \"npz\", path = \"a.npz\" }", oscillator),
+                .replace("source = { kind = \"npz\", path = \"a.npz\" }", oscillator)
+                .replace(MODEL, &format!("[data]\nsource = \"digits\"\n{MODEL}")),
             "modality.0.expert",
         ),
         (
@@ -159,7 +160,8 @@ fn sections() -> Vec<Section> {
         (
             "`expert.pou`",
             expert(&format!("kind = \"snode\"\n{monomials}\n[modality.expert.pou]\n@"))
-                .replace("source = { kind = \"npz\", path = \"a.npz\" }", oscillator),
+                .replace("source = { kind = \"npz\", path = \"a.npz\" }", oscillator)
+                .replace(MODEL, &format!("[data]\nsource = \"digits\"\n{MODEL}")),
             "modality.0.expert.pou",
         ),
     ]

@@ -127,13 +127,8 @@ pub struct ModelConfig {
     pub clusters: usize,
     /// How the modalities' posteriors are fused: `poe`, a product of experts (2023, eq. 5); `moe`, a mixture of them; `mopoe`, a mixture of the products over all
     /// their subsets. Where a mixture is fused by, each training step draws one of its components for each sample.
-    #[serde(default, skip_serializing_if = "is_product")]
+    #[serde(default)]
     pub fusion: Fusion,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-fn is_product(fusion: &Fusion) -> bool {
-    *fusion == Fusion::ProductOfExperts
 }
 
 impl ExperimentConfig {

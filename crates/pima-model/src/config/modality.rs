@@ -37,7 +37,7 @@ pub struct ModalityConfig {
     pub keep: Option<f64>,
     /// Probability that it is taken away from a sample to train or validate with, as if it had not been measured: to study data with holes. Samples that lose
     /// every modality are not used; the test samples keep theirs.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     pub missing: f64,
     /// Variance of the decoded Gaussian.
     #[serde(default)]
@@ -195,10 +195,6 @@ pub(super) fn name_experts(config: &mut toml::Table) {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-fn is_zero(value: &f64) -> bool {
-    *value == 0.0
-}
 fn twenty() -> usize {
     20
 }
