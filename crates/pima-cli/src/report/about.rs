@@ -266,8 +266,8 @@ mod tests {
 
     #[test]
     fn times_and_counts_are_said_as_people_say_them() {
-        let times = [3.12, 59.6, 353.1, 7325.0, f64::NAN].map(duration);
-        assert_eq!(times, ["3.1 s", "60 s", "5 min 53 s", "2 h 02 min", "–"]);
+        let times = [3.4, 59.6, 353.1, 7325.0, f64::NAN].map(duration);
+        assert_eq!(times, ["3.4 s", "60 s", "5 min 53 s", "2 h 02 min", "–"]);
         assert_eq!(
             [7, 999, 484_585, 1_000_000].map(grouped),
             ["7", "999", "484\u{202f}585", "1\u{202f}000\u{202f}000"]
