@@ -237,7 +237,7 @@ fn check_warns_of_what_is_suspicious() {
     }
     fs::write(
         bench.path("data/chemistry.csv"),
-        table.lines().next().unwrap().to_owned() + &"\nx,1,2,alpha\ny,1,2,beta\n",
+        table.lines().next().unwrap().to_owned() + "\nx,1,2,alpha\ny,1,2,beta\n",
     )
     .unwrap();
     let said = bench.fails("check tiny.toml", 2);
