@@ -1,7 +1,5 @@
 //! The `pima` program. Here alone it is decided how the process ends.
 
-// How large tensors are allocated.
-mod allocation;
 // What the user typed.
 mod args;
 // What each command does.
@@ -10,6 +8,8 @@ mod commands;
 mod failure;
 // Ctrl-C.
 mod interrupt;
+// How large tensors are allocated, and how much memory that took.
+mod memory;
 // Results that need not fit into memory.
 mod npz_stream;
 // The dataset of an experiment.
@@ -32,7 +32,7 @@ use std::process::ExitCode;
 use interrupt::{Interrupt, Next};
 
 fn main() -> ExitCode {
-    allocation::keep_large_blocks();
+    memory::keep_large_blocks();
     let command = match args::parse(std::env::args_os()) {
         Ok(command) => command,
         Err(answer) => return failure::answer(&answer),

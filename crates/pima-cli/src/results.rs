@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use ndarray::{Array1, Array2, Array3, s};
+use ndarray::{Array1, Array2, Array3, ArrayView1, s};
 use pima_cli::{ExpertCluster, ExpertSummary, ModalityAxes, ModalityPredictions, Predictions, SplitSummary, Summary};
 use pima_core::ModalityShape;
 use pima_data::{Dataset, ModalityData};
@@ -37,6 +37,7 @@ pub(crate) fn split_summary(evaluation: &Evaluation) -> SplitSummary {
         accuracy: scores.map(|scores| scores.accuracy.accuracy),
         nmi: scores.map(|scores| scores.nmi),
         ari: scores.map(|scores| scores.ari),
+        purity: scores.map(|scores| scores.purity),
         accuracy_from: accuracies(&evaluation.alone),
         accuracy_from_refitted: accuracies(&evaluation.refitted),
         confusion,
@@ -60,8 +61,8 @@ pub(crate) fn peer_summaries(config: &PeersConfig, peer: &PeerEvaluation) -> BTr
         (!peer.kmeans.is_empty()).then(|| peer.kmeans.iter().map(of).sum::<f64>() / peer.kmeans.len() as f64)
     };
     if let Some(accuracy) = mean(|scores| scores.accuracy.accuracy) {
-        let (nmi, ari) = (mean(|scores| scores.nmi), mean(|scores| scores.ari));
-        peers.insert("kmeans".to_owned(), SplitSummary { accuracy: Some(accuracy), nmi, ari, ..empty });
+        let (nmi, ari, purity) = (mean(|scores| scores.nmi), mean(|scores| scores.ari), mean(|scores| scores.purity));
+        peers.insert("kmeans".to_owned(), SplitSummary { accuracy: Some(accuracy), nmi, ari, purity, ..empty });
     }
     peers
 }
@@ -227,7 +228,7 @@ pub(crate) fn predictions(
             decoded: Some(model.decoded_centres(m)?),
             mean: Some(mean),
             deviations: deviations.remove(name),
-            members: members(dataset, m, rows, evaluation, model.prior().n_clusters()),
+            members: members(dataset, m, rows, evaluation, model.prior().n_clusters())?,
             solution: model.solutions(m),
             true_parameters: parameters.as_ref().and_then(|_| true_parameters(model, m, dataset, rows)),
             parameters,
@@ -236,12 +237,12 @@ pub(crate) fn predictions(
                 Some(labels) => known_states(config, m, labels.n_labels())?,
                 None => None,
             },
-            nearest: is_typical_shown(data, nearest.len()).then(|| typical(data, rows, &nearest)),
+            nearest: is_typical_shown(data, nearest.len()).then(|| typical(data, rows, &nearest)).transpose()?,
             ..ModalityPredictions::default()
         };
         if matches!(data.shape(), ModalityShape::Vector { length } if length <= FEW) {
             let others: Vec<usize> = everything.iter().copied().filter(|&other| other != m).collect();
-            of_modality.measured = Some(measured(data, rows));
+            of_modality.measured = Some(measured(data, rows)?);
             of_modality.predicted = Some(predicted_from(model, dataset, rows, &everything, m, seed)?);
             if !others.is_empty() {
                 of_modality.predicted_from_others = Some(predicted_from(model, dataset, rows, &others, m, seed)?);
@@ -267,16 +268,18 @@ pub(crate) fn predictions(
             .facts()
             .iter()
             .filter(|fact| fact.size() == 1)
-            .map(|fact| (fact.name().to_owned(), measured(fact, rows).column(0).to_owned()))
-            .collect(),
+            .map(|fact| Ok((fact.name().to_owned(), measured(fact, rows)?.column(0).to_owned())))
+            .collect::<Result<_>>()?,
     })
 }
 
 /// Values of samples `rows`, (D,d); NaN for those without them.
-fn measured(data: &ModalityData, rows: &[usize]) -> Array2<f64> {
-    Array2::from_shape_fn((rows.len(), data.size()), |(d, j)| {
-        if data.is_present(rows[d]) { f64::from(data.values()[[rows[d], j]]) } else { f64::NAN }
-    })
+fn measured(data: &ModalityData, rows: &[usize]) -> Result<Array2<f64>> {
+    let mut values = data.gather(rows)?.mapv(f64::from);
+    for (mut values, _) in values.outer_iter_mut().zip(rows).filter(|(_, row)| !data.is_present(**row)) {
+        values.fill(f64::NAN);
+    }
+    Ok(values)
 }
 
 /// Whether the samples nearest to the centres are worth keeping: curves and images of a size that can be stored.
@@ -289,11 +292,13 @@ fn is_typical_shown(data: &ModalityData, n_clusters: usize) -> bool {
 }
 
 /// Values of the samples nearest to each centre, (N,K,d), given by their positions in `rows`; NaN where there are fewer.
-fn typical(data: &ModalityData, rows: &[usize], nearest: &[Vec<usize>]) -> Array3<f64> {
-    Array3::from_shape_fn((nearest.len(), TYPICAL, data.size()), |(c, k, j)| match nearest[c].get(k) {
-        Some(&d) if data.is_present(rows[d]) => f64::from(data.values()[[rows[d], j]]),
-        _ => f64::NAN,
-    })
+fn typical(data: &ModalityData, rows: &[usize], nearest: &[Vec<usize>]) -> Result<Array3<f64>> {
+    let mut values = Array3::from_elem((nearest.len(), TYPICAL, data.size()), f64::NAN);
+    for (c, nearest) in nearest.iter().enumerate() {
+        let nearest: Vec<usize> = nearest.iter().take(TYPICAL).map(|&d| rows[d]).collect();
+        values.slice_mut(s![c, ..nearest.len(), ..]).assign(&measured(data, &nearest)?);
+    }
+    Ok(values)
 }
 
 /// Test samples of each cluster (N,S,d) to be drawn beside what was decoded, each of another group; only of curves that are not too long to be stored.
@@ -303,23 +308,25 @@ fn members(
     rows: &[usize],
     evaluation: &Evaluation,
     n_clusters: usize,
-) -> Option<Array3<f64>> {
+) -> Result<Option<Array3<f64>>> {
     const MOST: usize = 12;
     const LONGEST: usize = 2048;
     let data = &dataset.modalities()[m];
     if data.axis().is_none() || data.size() > LONGEST {
-        return None;
+        return Ok(None);
     }
+    let mut buffer = Vec::new();
     let mut all = Array3::from_elem((n_clusters, MOST, data.size()), f64::NAN);
     let mut seen: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); n_clusters];
     for (&row, &cluster) in rows.iter().zip(&evaluation.clusters).filter(|(row, _)| data.is_present(**row)) {
         let group = dataset.groups().map_or(row, |groups| groups[row]);
         let place = seen[cluster].len();
         if place < MOST && seen[cluster].insert(group) {
-            all.slice_mut(s![cluster, place, ..]).assign(&data.row(row).mapv(f64::from));
+            let values = ArrayView1::from(data.row(row, &mut buffer)?);
+            all.slice_mut(s![cluster, place, ..]).assign(&values.mapv(f64::from));
         }
     }
-    Some(all)
+    Ok(Some(all))
 }
 
 /// The truth (D,Q) about what the expert of modality `m` identifies, NaN where it is not known; `None` where nothing is.

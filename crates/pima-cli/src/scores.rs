@@ -69,6 +69,7 @@ impl Scores {
         scores.detail("by k-means on principal components".to_owned(), &|split| {
             split.peers.get("kmeans")?.ari.map(|x| format!("{x:.4}"))
         });
+        scores.row("purity".to_owned(), &|split| split.purity.map(|x| format!("{x:.4}")));
         for name in names(&known, |split| &split.rmse) {
             scores.row(format!("RMSE of {name}"), &|split| split.rmse.get(name).copied().map(significant));
         }

@@ -45,6 +45,9 @@ pub struct Summary {
     /// Time spent training, seconds.
     #[serde(default, deserialize_with = "numbers::number")]
     pub train_seconds: f64,
+    /// Most memory that the process held at once, bytes; absent where the system does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<u64>,
     /// Number of trained network weights.
     #[serde(default)]
     pub n_parameters: u64,
@@ -130,6 +133,9 @@ pub struct SplitSummary {
     /// Adjusted Rand index of clusters and labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ari: Option<f64>,
+    /// Share of the samples that have the most frequent label of their cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purity: Option<f64>,
     /// Accuracy when only the named modality is seen.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "numbers::map")]
     pub accuracy_from: BTreeMap<String, f64>,

@@ -53,7 +53,7 @@ pub use latent_expert::{
 };
 pub use link::Link;
 pub use metrics::{
-    ClusterAccuracy, Reliability, ReliabilityBin, ari, confusion_matrix, nmi, rmse, unsupervised_accuracy,
+    ClusterAccuracy, Reliability, ReliabilityBin, ari, confusion_matrix, nmi, purity, rmse, unsupervised_accuracy,
 };
 pub use moments::mixture_moments;
 pub use prior::{MixturePrior, most_probable};

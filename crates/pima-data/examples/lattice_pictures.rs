@@ -17,13 +17,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{n} specimens, {rows} rows in {:.2} s", start.elapsed().as_secs_f64());
     let images = lattices.dataset.modality("image")?;
     let side = options.side;
+    let values = images.values()?;
     for kind in LatticeKind::ALL {
         let of_kind: Vec<usize> = (0..n).filter(|&i| lattices.specimens[i].kind == kind).collect();
         // A sheet of six specimens, two quadrants of each.
         let sheet = image::GrayImage::from_fn(6 * side as u32, 2 * side as u32, |x, y| {
             let (column, quadrant) = (x as usize / side, y as usize / side);
             let row = of_kind[column] * (rows / n) + quadrant * 4;
-            let value = images.values()[[row, (y as usize % side) * side + x as usize % side]];
+            let value = values[[row, (y as usize % side) * side + x as usize % side]];
             image::Luma([(255.0 * value) as u8])
         });
         sheet.save(folder.join(format!("{}.png", kind.name())))?;

@@ -48,7 +48,7 @@ impl<'a> Batches<'a> {
     /// Fills `batch` with these rows. Nothing is allocated once the batch has held as many rows before.
     ///
     /// # Errors
-    /// [`Error::Row`] for a row that is not there; the batch is then empty.
+    /// [`Error::Row`] for a row that is not there; the batch is then empty. [`Error::Io`] if values on disk cannot be read.
     pub fn gather(&self, rows: &[usize], batch: &mut Batch) -> Result<()> {
         let modalities = self.dataset.modalities();
         batch.rows.clear();
@@ -65,7 +65,7 @@ impl<'a> Batches<'a> {
             values.resize(rows.len() * modality.size(), 0.0);
             for (&row, out) in rows.iter().zip(values.chunks_exact_mut(modality.size())) {
                 if modality.is_present(row) {
-                    normalisation.apply_row(modality.row_slice(row), out);
+                    normalisation.apply_row(modality.row(row, &mut batch.read)?, out);
                     batch.weight.push(1.0);
                 } else {
                     out.fill(0.0);
@@ -84,6 +84,8 @@ pub struct Batch {
     sizes: Vec<usize>,
     values: Vec<Vec<f32>>,
     weight: Vec<f64>,
+    /// A row that is not in memory.
+    read: Vec<f32>,
 }
 
 impl Batch {

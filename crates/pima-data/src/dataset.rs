@@ -307,7 +307,7 @@ mod tests {
             .with_modality(modality("b", 4))
             .unwrap();
         let some = data.select(&[3, 0]).unwrap();
-        assert_eq!(some.modality("b").unwrap().values(), array![[30.0, 31.0], [0.0, 1.0]]);
+        assert_eq!(some.modality("b").unwrap().values().unwrap(), array![[30.0, 31.0], [0.0, 1.0]]);
         assert_eq!(some.labels().unwrap().values(), [0, 0]);
         assert_eq!(some.held_out(), Some(&[true, false][..]));
         assert_eq!(some.groups(), Some(&[9, 7][..]));
@@ -321,7 +321,10 @@ mod tests {
         assert_eq!((only.modalities().len(), only.held_out().is_some()), (1, true));
         // What is left out and small stays to be shown, row by row.
         let some = only.select(&[2, 0]).unwrap();
-        assert_eq!((some.facts()[0].name(), some.facts()[0].values()), ("a", array![[20.0, 21.0], [0.0, 1.0]].view()));
+        assert_eq!(
+            (some.facts()[0].name(), some.facts()[0].values().unwrap()),
+            ("a", array![[20.0, 21.0], [0.0, 1.0]].into())
+        );
         assert!(Truth::new(vec![], array![[1.0]]).is_err());
         let error = only.clone().with_truth(Truth::new(vec![], Array2::zeros((2, 0))).unwrap()).unwrap_err();
         assert_eq!(error.to_string(), "true quantities of dataset 'toy': expected 4 entries, got 2");

@@ -38,6 +38,8 @@ mod oscillator;
 mod pixels;
 /// Seeded generators and shuffles.
 mod rng;
+/// Tables of numbers, in memory or on disk.
+mod rows;
 /// Lattice dynamics of silicon.
 #[cfg(feature = "silicon")]
 pub mod silicon;

@@ -134,7 +134,7 @@ mod tests {
         assert_eq!((line.name(), line.size()), ("line", 20));
         let points = &line.axis().unwrap().points;
         assert_eq!((points[0], points[19]), (0.0, 1.0));
-        for (digit, row) in line.values().outer_iter().enumerate() {
+        for (digit, row) in line.values().unwrap().outer_iter().enumerate() {
             for (x, t) in row.iter().zip(points) {
                 assert_eq!(*x, (digit as f64 * t) as f32);
             }
@@ -150,6 +150,7 @@ mod tests {
             let points = line.axis().unwrap().points.clone();
             let noise: Vec<f64> = line
                 .values()
+                .unwrap()
                 .indexed_iter()
                 .map(|((row, j), &x)| f64::from(x) - labels.values()[row] as f64 * points[j])
                 .collect();
@@ -167,12 +168,12 @@ mod tests {
         let options = LineOptions::default();
         let short = manufacture_lines(&digits(30), &options, 5).unwrap();
         let long = manufacture_lines(&digits(300), &options, 5).unwrap();
-        assert_eq!(short.values(), long.values().slice(ndarray::s![..30, ..]));
+        assert_eq!(short.values().unwrap(), long.values().unwrap().slice(ndarray::s![..30, ..]));
         let other = manufacture_lines(&digits(30), &options, 6).unwrap();
-        assert_ne!(short.values(), other.values());
+        assert_ne!(short.values().unwrap(), other.values().unwrap());
         let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
         let serial = one.install(|| manufacture_lines(&digits(300), &options, 5)).unwrap();
-        assert_eq!(serial.values(), long.values());
+        assert_eq!(serial.values().unwrap(), long.values().unwrap());
     }
 
     #[test]

@@ -125,8 +125,8 @@ mod tests {
         assert_eq!((data.name(), data.n_samples()), ("MNIST", 15));
         assert_eq!(data.held_out().unwrap().iter().filter(|&&held| held).count(), 3);
         let image = data.modality("image").unwrap();
-        assert_eq!(image.values()[[11, 0]], 11.0 / 255.0);
-        assert_eq!(image.values()[[13, 3]], 1.0 / 255.0);
+        assert_eq!(image.values().unwrap()[[11, 0]], 11.0 / 255.0);
+        assert_eq!(image.values().unwrap()[[13, 3]], 1.0 / 255.0);
         assert_eq!(data.labels().unwrap().values()[10..], [0, 1, 0, 1, 2]);
     }
 

@@ -1,17 +1,18 @@
 //! One modality of a dataset: its values in physical units, where they were measured, and which samples have it.
 
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array2, CowArray, Ix2};
 use pima_core::ModalityShape;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::rows::Rows;
 
 /// What one instrument says about every sample: a table of D rows in the instrument's own units.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModalityData {
     name: String,
     shape: ModalityShape,
-    values: Array2<f32>,
+    values: Rows,
     present: Option<Vec<bool>>,
     axis: Option<MeasurementAxis>,
     units: String,
@@ -52,7 +53,7 @@ impl ModalityData {
     /// # Errors
     /// [`Error::Length`] if the columns do not fill the shape, [`Error::NotFinite`] with the first NaN or infinity.
     pub fn new(name: impl Into<String>, shape: ModalityShape, values: Array2<f32>) -> Result<Self> {
-        Self::checked(name.into(), shape, values, None)
+        Self::of_rows(name, shape, values.into(), None)
     }
 
     /// A modality that some samples lack: `present` has one entry per row, and what stands in the other rows is never
@@ -66,38 +67,44 @@ impl ModalityData {
         values: Array2<f32>,
         present: Vec<bool>,
     ) -> Result<Self> {
-        Self::checked(name.into(), shape, values, Some(present))
+        Self::of_rows(name, shape, values.into(), Some(present))
     }
 
-    fn checked(name: String, shape: ModalityShape, values: Array2<f32>, present: Option<Vec<bool>>) -> Result<Self> {
-        if values.ncols() != shape.size() || shape.size() == 0 {
+    /// A modality of rows that may be on disk; whoever wrote those has seen that what is present is finite.
+    pub(crate) fn of_rows(
+        name: impl Into<String>,
+        shape: ModalityShape,
+        values: Rows,
+        present: Option<Vec<bool>>,
+    ) -> Result<Self> {
+        let name = name.into();
+        if values.size() != shape.size() || shape.size() == 0 {
             return Err(Error::Length {
                 what: format!("columns of modality '{name}' ({shape})"),
                 expected: shape.size(),
-                got: values.ncols(),
+                got: values.size(),
             });
         }
         if let Some(present) = &present
-            && present.len() != values.nrows()
+            && present.len() != values.n_rows()
         {
             return Err(Error::Length {
                 what: format!("presence of modality '{name}'"),
-                expected: values.nrows(),
+                expected: values.n_rows(),
                 got: present.len(),
             });
         }
-        // Rows are gathered as slices, so they must lie one after the other.
-        let values = if values.is_standard_layout() { values } else { values.as_standard_layout().into_owned() };
         let modality = Self { name, shape, values, present, axis: None, units: String::new() };
-        modality.check_finite()?;
+        if modality.in_memory() {
+            modality.check_finite()?;
+        }
         Ok(modality)
     }
 
     fn check_finite(&self) -> Result<()> {
-        for (row, values) in self.values.outer_iter().enumerate() {
-            if !self.is_present(row) {
-                continue;
-            }
+        let mut buffer = Vec::new();
+        for row in (0..self.n_samples()).filter(|&row| self.is_present(row)) {
+            let values = self.row(row, &mut buffer)?;
             if let Some(column) = values.iter().position(|value| !value.is_finite()) {
                 return Err(Error::NotFinite { modality: self.name.clone(), row, column, value: values[column] });
             }
@@ -154,32 +161,47 @@ impl ModalityData {
 
     /// How many numbers one sample has.
     pub fn size(&self) -> usize {
-        self.values.ncols()
+        self.values.size()
     }
 
     /// How many rows there are, present or not.
     pub fn n_samples(&self) -> usize {
-        self.values.nrows()
+        self.values.n_rows()
     }
 
-    /// The values (D, size), physical units. Rows that are not present hold anything.
-    pub fn values(&self) -> ArrayView2<'_, f32> {
-        self.values.view()
+    /// Whether the values are in memory, or on disk.
+    pub fn in_memory(&self) -> bool {
+        self.values.in_memory()
     }
 
-    /// One row (size), physical units.
+    /// All values (D, size), physical units: lent where they are in memory, read from disk otherwise. Rows that are not present hold anything.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if values on disk cannot be read.
+    pub fn values(&self) -> Result<CowArray<'_, f32, Ix2>> {
+        self.values.whole()
+    }
+
+    /// A copy of these rows (rows, size), physical units, in their order. Rows that are not present hold anything.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if values on disk cannot be read.
     ///
     /// # Panics
     /// If there is no such row.
-    pub fn row(&self, row: usize) -> ArrayView1<'_, f32> {
-        self.values.row(row)
+    pub fn gather(&self, rows: &[usize]) -> Result<Array2<f32>> {
+        self.values.gather(rows)
     }
 
-    /// One row as a slice: the constructor saw to the layout.
-    pub(crate) fn row_slice(&self, row: usize) -> &[f32] {
-        let size = self.values.ncols();
-        let all = self.values.as_slice().unwrap_or(&[]);
-        &all[row * size..(row + 1) * size]
+    /// One row (size), physical units; `buffer` is what it is read into where values are on disk.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if values on disk cannot be read.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn row<'a>(&'a self, row: usize, buffer: &'a mut Vec<f32>) -> Result<&'a [f32]> {
+        self.values.row(row, buffer)
     }
 
     /// Which rows have this modality (D); `None` if all do.
@@ -192,7 +214,7 @@ impl ModalityData {
         if rows.is_empty() {
             return;
         }
-        let n = self.values.nrows();
+        let n = self.n_samples();
         let present = self.present.get_or_insert_with(|| vec![true; n]);
         rows.iter().for_each(|&row| present[row] = false);
     }
@@ -212,12 +234,12 @@ impl ModalityData {
         &self.units
     }
 
-    /// A copy of the given rows, in their order. The caller has checked the rows.
+    /// The given rows, in their order: a copy, where they are in memory. The caller has checked the rows.
     pub(crate) fn select(&self, rows: &[usize]) -> Self {
         Self {
             name: self.name.clone(),
             shape: self.shape,
-            values: self.values.select(Axis(0), rows),
+            values: self.values.select(rows.iter().copied().map(Some)),
             present: self.present.as_ref().map(|present| rows.iter().map(|&row| present[row]).collect()),
             axis: self.axis.clone(),
             units: self.units.clone(),
@@ -266,7 +288,7 @@ mod tests {
         let transposed = array![[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]].reversed_axes();
         assert!(!transposed.is_standard_layout());
         let modality = ModalityData::new("a", PAIR, transposed).unwrap();
-        assert_eq!(modality.row_slice(1), [2.0, 5.0]);
-        assert_eq!(modality.select(&[2, 0]).values(), array![[3.0, 6.0], [1.0, 4.0]]);
+        assert_eq!(modality.row(1, &mut Vec::new()).unwrap(), [2.0, 5.0]);
+        assert_eq!(modality.select(&[2, 0]).values().unwrap(), array![[3.0, 6.0], [1.0, 4.0]]);
     }
 }

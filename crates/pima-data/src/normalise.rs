@@ -52,7 +52,7 @@ impl Normalisation {
     ///
     /// # Errors
     /// [`Error::NothingToFit`] if no row has the modality, [`Error::Row`] for a row that is not there, and
-    /// [`Error::Parameter`] for a scale that is not positive and finite.
+    /// [`Error::Parameter`] for a scale that is not positive and finite. [`Error::Io`] if values on disk cannot be read.
     pub fn fit(method: NormalisationMethod, data: &ModalityData, rows: &[usize]) -> Result<Self> {
         let constant = |shift: f64, scale: f64| Self { method, shift: vec![shift], scale: vec![scale] };
         match method {
@@ -66,12 +66,13 @@ impl Normalisation {
             _ => {}
         }
         let mut spread = Spread::new(data.size());
+        let mut buffer = Vec::new();
         for &row in rows {
             if row >= data.n_samples() {
                 return Err(Error::Row { row, n_samples: data.n_samples() });
             }
             if data.is_present(row) {
-                spread.add(data.row_slice(row));
+                spread.add(data.row(row, &mut buffer)?);
             }
         }
         if spread.count == 0 {

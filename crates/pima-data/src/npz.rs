@@ -1,11 +1,11 @@
 //! Datasets as `.npz`, the archive that NumPy reads and writes.
 
 use std::fs::{self, File};
-use std::io::BufWriter;
+use std::io::{self, BufWriter};
 use std::path::Path;
 
 use ndarray::{Array1, ArrayD, ArrayView1, ArrayViewD, Axis};
-use ndarray_npy::{NpzWriter, WriteNpzError};
+use ndarray_npy::{NpzWriter, WriteNpyError, WriteNpzError};
 use pima_core::ModalityShape;
 use serde::{Deserialize, Serialize};
 
@@ -104,7 +104,8 @@ fn write_arrays(dataset: &Dataset, mut npz: NpzWriter<BufWriter<File>>) -> Resul
             ModalityShape::Curve { channels, length } => sizes.extend([channels, length]),
             ModalityShape::Vector { length } => sizes.push(length),
         }
-        let values = modality.values();
+        let values =
+            modality.values().map_err(|error| WriteNpzError::Npy(WriteNpyError::Io(io::Error::other(error))))?;
         let shaped = ArrayViewD::from_shape(sizes, values.as_slice().unwrap_or(&[]))
             .expect("the modality's columns fill its shape");
         npz.add_array(name, &shaped)?;

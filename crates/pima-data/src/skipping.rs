@@ -59,7 +59,7 @@ mod tests {
         let expected =
             [(1, "modality 'curve', column 2: NaN"), (2, "has no modality"), (3, "modality 'stress', column 0: inf")];
         assert_eq!(skipped, expected);
-        assert_eq!(data.modality("curve").unwrap().values(), array![[0.0, 1.0, 2.0], [40.0, 41.0, 42.0]]);
+        assert_eq!(data.modality("curve").unwrap().values().unwrap(), array![[0.0, 1.0, 2.0], [40.0, 41.0, 42.0]]);
         assert_eq!(data.labels().unwrap().values(), [0, 1]);
     }
 }

@@ -95,10 +95,10 @@ pub fn calibration(
                 let Some(score) = &prediction.score else {
                     return Err(Error::Infer { problem: "a prediction was not scored".to_owned() });
                 };
-                let truth = dataset.modalities()[m].values();
-                for (b, &row) in chunk.iter().enumerate().filter(|(b, _)| batch.weight()[[m, *b]] != 0.0) {
+                let truth = dataset.modalities()[m].gather(chunk)?;
+                for b in (0..chunk.len()).filter(|&b| batch.weight()[[m, b]] != 0.0) {
                     sums.add(score.cumulative.row(b).iter(), score.log_density[b]);
-                    sums.square += (&prediction.mean.row(b) - &truth.row(row).mapv(f64::from)).mapv(|e| e * e).sum();
+                    sums.square += (&prediction.mean.row(b) - &truth.row(b).mapv(f64::from)).mapv(|e| e * e).sum();
                 }
             }
             if let (Some(labels), Some(assignment)) = (dataset.labels(), assignment) {

@@ -7,7 +7,7 @@ use crate::randomness::{Purpose, generator};
 use crate::train::{LossSums, Step};
 use crate::{Error, Result};
 use ndarray::{Array1, Array2, Array3, ArrayView2, Axis, s};
-use pima_core::{ClusterAccuracy, ClusterPosterior, ari, most_probable, nmi, unsupervised_accuracy};
+use pima_core::{ClusterAccuracy, ClusterPosterior, ari, most_probable, nmi, purity, unsupervised_accuracy};
 use pima_data::{Batch, Batches, Dataset};
 use pima_nets::{Mode, tensor_from_f64, to_array2};
 use std::collections::BTreeMap;
@@ -65,6 +65,8 @@ pub struct Scores {
     pub nmi: f64,
     /// Adjusted Rand index.
     pub ari: f64,
+    /// Share of the samples that have the most frequent label of their cluster.
+    pub purity: f64,
 }
 
 /// Evaluates `rows` of a dataset.
@@ -172,6 +174,7 @@ pub(crate) fn scores(labels: &[usize], clusters: &[usize], n_labels: usize, n_cl
         accuracy: unsupervised_accuracy(labels, clusters, n_labels, n_clusters)?,
         nmi: nmi(labels, clusters, n_labels, n_clusters)?,
         ari: ari(labels, clusters, n_labels, n_clusters)?,
+        purity: purity(labels, clusters, n_labels, n_clusters)?,
     })
 }
 

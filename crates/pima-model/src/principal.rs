@@ -3,8 +3,8 @@
 //! They are fitted when a model is made for a dataset, in the modality's own units, and stored in its checkpoints, so that a model is loaded without data.
 
 use crate::config::{ExperimentConfig, ExpertConfig};
+use crate::samples::some;
 use crate::{Error, Result};
-use ndarray::Array2;
 use pima_data::{Dataset, ModalityDescription};
 use pima_experts::{LinearExpert, PrincipalComponents};
 
@@ -17,7 +17,7 @@ pub(crate) fn fit(
     let of_modality = config.modalities.iter().zip(dataset.modalities()).map(|(settings, data)| {
         let Some(ExpertConfig::PrincipalComponents { components }) = settings.expert else { return Ok(None) };
         let rows: Vec<usize> = rows.iter().copied().filter(|&row| data.is_present(row)).collect();
-        let samples = Array2::from_shape_fn((rows.len(), data.size()), |(i, j)| f64::from(data.values()[[rows[i], j]]));
+        let samples = data.gather(&some(&rows))?.mapv(f64::from);
         let failed = |source| Error::Expert { modality: settings.name.clone(), source };
         PrincipalComponents::fit(samples.view(), components).map(Some).map_err(failed)
     });

@@ -6,6 +6,7 @@ use crate::model::Model;
 use crate::{Error, Result};
 use ndarray::Array2;
 use pima_data::{Batch, Batches, Dataset};
+use std::borrow::Cow;
 
 /// Rows predicted together.
 const ROWS: usize = 512;
@@ -73,6 +74,17 @@ pub fn predicted_from(
         }
     }
     Ok(predicted)
+}
+
+/// Samples that a start is fitted to, at most.
+const MOST: usize = 1 << 16;
+
+/// At most [`MOST`] of these rows, evenly from all of them: the few numbers that a start fits are as well known from so many, and they fit into memory.
+pub(crate) fn some(rows: &[usize]) -> Cow<'_, [usize]> {
+    if rows.len() <= MOST {
+        return rows.into();
+    }
+    (0..MOST).map(|i| rows[i * rows.len() / MOST]).collect()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use pima_nets::describe_device;
 use super::examples::examples;
 use super::typed;
 use crate::failure::say;
+use crate::memory::peak_memory;
 use crate::progress::{Progress, shown};
 use crate::{result_table, results};
 
@@ -107,6 +108,7 @@ pub(super) fn conclude(
     }
     summary.parameter_error = results::parameter_errors(&summary.experts);
     results::describe(&mut summary, model, dataset);
+    summary.peak_memory_bytes = peak_memory();
     run.write_summary(&summary)?;
     // The figures are drawn from the files just written, and a run without them is still a finished run.
     if let Err(error) = draw_all(run) {

@@ -26,7 +26,7 @@ pub(super) fn examples(
     let mut batch = Batch::default();
     Batches::new(dataset, model.normalisations())?.gather(&rows, &mut batch)?;
     for modality in dataset.modalities() {
-        let truth = modality.values().select(ndarray::Axis(0), &rows).mapv(f64::from);
+        let truth = modality.gather(&rows)?.mapv(f64::from);
         examples.truth.insert(modality.name().to_owned(), truth);
     }
     for given in 0..names.len() {

@@ -46,11 +46,12 @@ fn impute(args: &ImputeArgs, model: &Model, samples: &Samples) -> Result<()> {
             let prediction = &inferred.predictions[name];
             let own = data.modalities().iter().find(|modality| modality.name() == name);
             let (mut values, mut variance) = (prediction.mean.clone(), prediction.variance.clone());
+            let measured = own.map(|own| own.values()).transpose()?;
             let mut imputed = vec![1; rows.len()];
             for (b, imputed) in imputed.iter_mut().enumerate().filter(|(b, _)| batch.weight()[[m, *b]] != 0.0) {
-                if let Some(own) = own {
+                if let Some(measured) = &measured {
                     // As it was measured, not as it came back from the normalisation.
-                    values.row_mut(b).assign(&own.values().row(b).mapv(f64::from));
+                    values.row_mut(b).assign(&measured.row(b).mapv(f64::from));
                     variance.row_mut(b).fill(0.0);
                     *imputed = 0;
                 }

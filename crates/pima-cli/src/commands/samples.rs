@@ -121,7 +121,7 @@ fn complete(model: &Model, data: &Dataset) -> Result<Dataset> {
         let modality = match data.modalities().iter().find(|modality| modality.name() == name) {
             Some(given) => {
                 let present = (0..n).map(|row| given.is_present(row)).collect();
-                ModalityData::with_missing(name, shape, given.values().to_owned(), present)
+                ModalityData::with_missing(name, shape, given.values()?.into_owned(), present)
             }
             None => ModalityData::with_missing(name, shape, Array2::zeros((n, shape.size())), vec![false; n]),
         };

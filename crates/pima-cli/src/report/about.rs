@@ -167,6 +167,9 @@ pub(super) fn timings(source: &Source) -> Result<Option<String>> {
         return Ok(None);
     }
     if let Some(summary) = &source.summary {
+        if let Some(bytes) = summary.peak_memory_bytes {
+            rows.push(("most memory held at once".to_owned(), format!("{} MB", grouped(bytes.div_ceil(1_000_000)))));
+        }
         rows.push(("on".to_owned(), device(summary)));
     }
     Ok(Some(Timings { rows }.render()?))

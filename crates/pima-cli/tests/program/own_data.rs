@@ -162,6 +162,26 @@ fn three_kinds_of_files_are_matched_and_trained_on_from_any_folder() {
 }
 
 #[test]
+fn values_on_disk_train_the_same_model_and_leave_nothing_there() {
+    let bench = bench();
+    let on_disk = CONFIG.replace("[data]\n", "[data]\nscratch = \"space\"\n");
+    fs::write(bench.path("disk.toml"), on_disk).unwrap();
+    bench.ok("train tiny.toml --out memory --device cpu --threads 1 --quiet");
+    bench.ok("train disk.toml --out disk --device cpu --threads 1 --quiet");
+    for file in ["predictions.npz", "inference.npz"] {
+        let bytes = |run: &str| fs::read(bench.path(run).join(file)).unwrap();
+        assert_eq!(bytes("memory"), bytes("disk"), "{file}");
+    }
+    assert_eq!(fs::read_dir(bench.path("space")).unwrap().count(), 0);
+    // Where nothing can be written, the folder is named.
+    let nowhere = CONFIG.replace("[data]\n", "[data]\nscratch = \"tiny.toml\"\n");
+    fs::write(bench.path("nowhere.toml"), nowhere).unwrap();
+    let said = bench.fails("train nowhere.toml --out nowhere --device cpu", 2);
+    assert!(said.contains("tiny.toml: "), "{said}");
+    assert!(!bench.path("nowhere").exists());
+}
+
+#[test]
 fn check_says_what_the_data_are_and_writes_nothing() {
     let bench = bench();
     let files = || fs::read_dir(bench.path("")).unwrap().count();

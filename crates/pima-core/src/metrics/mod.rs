@@ -12,6 +12,8 @@ mod calibration;
 mod confusion;
 // Normalised mutual information.
 mod nmi;
+// Whether a cluster holds one label only.
+mod purity;
 // Root mean square error.
 mod rmse;
 
@@ -23,4 +25,5 @@ pub use ari::ari;
 pub use calibration::{Reliability, ReliabilityBin};
 pub use confusion::confusion_matrix;
 pub use nmi::nmi;
+pub use purity::purity;
 pub use rmse::rmse;

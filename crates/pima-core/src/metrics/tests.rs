@@ -101,6 +101,10 @@ proptest! {
         let ari_before = ari(&labels, &clusters, n_labels, n_clusters).unwrap();
         prop_assert_eq!(ari_before, ari(&labels, &renamed, n_labels, n_clusters).unwrap());
         prop_assert!((-0.5..=1.0).contains(&ari_before));
+        let purity_before = purity(&labels, &clusters, n_labels, n_clusters).unwrap();
+        prop_assert_eq!(purity_before, purity(&labels, &renamed, n_labels, n_clusters).unwrap());
+        // A matching takes at most the most frequent label of each cluster.
+        prop_assert!((before.accuracy..=1.0).contains(&purity_before));
         // Both are symmetric in their two partitions.
         prop_assert_eq!(ari_before, ari(&clusters, &labels, n_clusters, n_labels).unwrap());
         prop_assert!((nmi_before - nmi(&clusters, &labels, n_clusters, n_labels).unwrap()).abs() < 1e-12);
@@ -113,6 +117,7 @@ proptest! {
         let clusters: Vec<usize> = labels.iter().map(|&label| names[label]).collect();
         prop_assert_eq!(unsupervised_accuracy(&labels, &clusters, n_labels, n_labels).unwrap().accuracy, 1.0);
         prop_assert_eq!(ari(&labels, &clusters, n_labels, n_labels).unwrap(), 1.0);
+        prop_assert_eq!(purity(&labels, &clusters, n_labels, n_labels).unwrap(), 1.0);
         prop_assert!((nmi(&labels, &clusters, n_labels, n_labels).unwrap() - 1.0).abs() < 1e-12);
     }
 }
@@ -133,6 +138,22 @@ fn the_matching_is_solved_at_a_hundred_clusters() {
     for (label, &cluster) in names.iter().enumerate() {
         assert_eq!(score.assignment[cluster], Some(label));
     }
+}
+
+#[test]
+fn purity_of_the_textbook_example() {
+    // Manning, Raghavan and Schuetze 2008, figure 16.4: three clusters of 6, 6 and 5 points with 5 + 4 + 3 of their most frequent label.
+    let counts = [[5, 1, 0], [1, 4, 1], [2, 0, 3]];
+    let (mut labels, mut clusters) = (Vec::new(), Vec::new());
+    for (cluster, of_label) in counts.iter().enumerate() {
+        for (label, &count) in of_label.iter().enumerate() {
+            labels.extend(vec![label; count]);
+            clusters.extend(vec![cluster; count]);
+        }
+    }
+    assert_eq!(purity(&labels, &clusters, 3, 3).unwrap(), 12.0 / 17.0);
+    // Clusters of one sample each are pure.
+    assert_eq!(purity(&[0, 0, 1, 1], &[0, 1, 2, 3], 2, 4).unwrap(), 1.0);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Tests of the procedural digits: the same whatever the threads, and about as hard as handwriting.
 
-use ndarray::{Array1, Array2, ArrayView2, Axis, s};
+use ndarray::{Array1, Array2, Axis, CowArray, Ix2, s};
 
 use super::*;
 
@@ -9,8 +9,8 @@ fn some(n_train: usize, n_test: usize, seed: u64) -> Dataset {
     procedural_digits(&options, seed).unwrap()
 }
 
-fn images(data: &Dataset) -> ArrayView2<'_, f32> {
-    data.modality("image").unwrap().values()
+fn images(data: &Dataset) -> CowArray<'_, f32, Ix2> {
+    data.modality("image").unwrap().values().unwrap()
 }
 
 #[test]

@@ -84,6 +84,7 @@ fn measured_curves_have_two_channels_and_the_noise_asked_for() {
         let of = if measured == Measured::States { &clean.states } else { &clean.derivatives };
         let noise: Vec<f64> = data
             .values()
+            .unwrap()
             .indexed_iter()
             .map(|((row, j), &x)| f64::from(x) - of[[labels.values()[row], j / 512, j % 512]])
             .collect();
@@ -101,11 +102,11 @@ fn a_row_depends_on_seed_row_and_label_alone() {
     let options = OscillatorOptions { n_steps: 20, ..OscillatorOptions::default() };
     let short = manufacture_oscillators(&digits(30), &options, 5).unwrap();
     let long = manufacture_oscillators(&digits(90), &options, 5).unwrap();
-    assert_eq!(short.values(), long.values().slice(ndarray::s![..30, ..]));
-    assert_ne!(short.values(), manufacture_oscillators(&digits(30), &options, 6).unwrap().values());
+    assert_eq!(short.values().unwrap(), long.values().unwrap().slice(ndarray::s![..30, ..]));
+    assert_ne!(short.values().unwrap(), manufacture_oscillators(&digits(30), &options, 6).unwrap().values().unwrap());
     let exact = OscillatorOptions { noise_deviation: 0.0, ..options };
     let exact = manufacture_oscillators(&digits(10), &exact, 5).unwrap();
-    let first = exact.values().column(0).to_vec();
+    let first = exact.values().unwrap().column(0).to_vec();
     assert!(first.iter().enumerate().all(|(label, &rate)| (rate - (label as f32 / 3.0 + 0.4)).abs() < 1e-6));
 }
 

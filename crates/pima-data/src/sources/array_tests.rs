@@ -51,7 +51,7 @@ fn an_npz_says_ids_masks_and_axes() {
     assert_eq!(samples.shape(), ModalityShape::Curve { channels: 1, length: 2 });
     assert_eq!(samples.ids().unwrap(), ["7", "3", "12", "4"]);
     assert_eq!(samples.present, [true, false, true, false]);
-    assert_eq!(samples.values, array![[1.0, 2.0], [0.0, 0.0], [5.0, 6.0], [0.0, 0.0]]);
+    assert_eq!(samples.values.whole().unwrap(), array![[1.0, 2.0], [0.0, 0.0], [5.0, 6.0], [0.0, 0.0]]);
     assert_eq!(samples.points(), Some([0.5, 1.5].as_slice()));
     assert_eq!(open(&source, Some(ModalityKind::Vector)).shape(), ModalityShape::Vector { length: 2 });
 
@@ -61,9 +61,23 @@ fn an_npz_says_ids_masks_and_axes() {
         values.extend(block.values);
         present.extend(block.present);
     }
-    assert_eq!((values.as_slice(), &present), (samples.values.as_slice().unwrap(), &samples.present));
+    assert_eq!((values.as_slice(), &present), (samples.values.whole().unwrap().as_slice().unwrap(), &samples.present));
+    let on_disk = open(&source, None).on_disk(folder.path()).unwrap();
+    assert!(!on_disk.values.in_memory());
+    assert_eq!(on_disk.values.whole().unwrap(), samples.values.whole().unwrap());
+    assert_eq!((&on_disk.present, on_disk.ids()), (&samples.present, samples.ids()));
     let outline = reader.outline(present);
-    assert_eq!((outline.values.dim(), outline.ids()), ((4, 1), samples.ids()));
+    assert_eq!(((outline.values.n_rows(), outline.values.size()), outline.ids()), ((4, 1), samples.ids()));
+}
+
+#[test]
+fn a_number_too_large_for_single_precision_is_told_with_its_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv");
+    fs::write(&path, "a,b\n1,2\n3,1e300\n").unwrap();
+    let source = Source::Table(TableColumns { path, ..TableColumns::default() });
+    let error = open(&source, None).on_disk(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("t.csv, row 1: value 1 (from 0) is inf in single precision"), "{error}");
 }
 
 #[test]
@@ -72,7 +86,7 @@ fn numbers_of_any_type_are_read_and_names_too() {
     let folder = folder.path();
     let of = |path: PathBuf| {
         let source = Source::Npy(NpyFile { path, ..NpyFile::default() });
-        open(&source, None).whole().unwrap().values
+        open(&source, None).whole().unwrap().values.whole().unwrap().into_owned()
     };
     let expected = array![[0.0_f32, 1.0], [2.0, 3.0]];
     assert_eq!(of(npy(folder, "a.npy", &expected)), expected);
@@ -92,7 +106,8 @@ fn numbers_of_any_type_are_read_and_names_too() {
     let source = Source::Npy(NpyFile { path: images, ids: None, channels_last: true });
     let samples = open(&source, None).whole().unwrap();
     assert_eq!(samples.shape(), ModalityShape::Image { channels: 3, height: 2, width: 5 });
-    assert_eq!((samples.values[[0, 4]], samples.values[[0, 10]], samples.values[[0, 26]]), (4.0, 100.0, 211.0));
+    let values = samples.values.whole().unwrap();
+    assert_eq!((values[[0, 4]], values[[0, 10]], values[[0, 26]]), (4.0, 100.0, 211.0));
 }
 
 #[test]

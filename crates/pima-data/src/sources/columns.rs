@@ -120,7 +120,7 @@ pub fn read_columns(table: &TableColumns) -> Result<Samples> {
     };
     let axis = if table.curve { layout.points().map(bare_axis) } else { None };
     let (path, ids) = (path.to_owned(), layout.id.map(|_| ids));
-    Ok(Samples { path, shape, values, present, ids, axis, units: String::new() })
+    Ok(Samples { path, shape, values: values.into(), present, ids, axis, units: String::new() })
 }
 
 impl Layout {

@@ -81,7 +81,7 @@ pub fn read_images(folder: &ImageFolder) -> Result<Samples> {
     let shape = ModalityShape::Image { channels, height, width };
     let present = vec![true; files.len()];
     let path = folder.path.clone();
-    Ok(Samples { path, shape, values, present, ids: Some(ids), axis: None, units: String::new() })
+    Ok(Samples { path, shape, values: values.into(), present, ids: Some(ids), axis: None, units: String::new() })
 }
 
 /// The images of a folder, in the natural order of their names.

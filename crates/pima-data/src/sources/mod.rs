@@ -20,13 +20,13 @@ mod tests;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use ndarray::Array2;
 use pima_core::ModalityShape;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
 use crate::error::{Error, Place, Result};
 use crate::modality::{MeasurementAxis, ModalityData};
+use crate::rows::Rows;
 use crate::spectra::for_each_record;
 pub use arrays::{NpyFile, NpzArray};
 pub use axis::AxisOptions;
@@ -64,7 +64,7 @@ pub struct Samples {
     path: PathBuf,
     shape: ModalityShape,
     /// (D, values of a sample)
-    values: Array2<f32>,
+    values: Rows,
     /// Which samples (D) have values.
     present: Vec<bool>,
     /// (D)
@@ -78,7 +78,7 @@ pub struct Samples {
 impl Samples {
     /// Number of samples, D, with values or without.
     pub fn n_samples(&self) -> usize {
-        self.values.nrows()
+        self.values.n_rows()
     }
 
     /// The shape of one sample.
@@ -109,18 +109,9 @@ impl Samples {
     /// The modality whose row k is this source's row `rows[k]`, or missing.
     fn into_modality(self, name: &str, rows: &[Option<usize>]) -> Result<ModalityData> {
         let present: Vec<bool> = rows.iter().map(|row| row.is_some_and(|row| self.present[row])).collect();
-        let mut values = Array2::zeros((rows.len(), self.values.ncols()));
-        for (mut to, from) in values.outer_iter_mut().zip(rows) {
-            if let Some(from) = from {
-                to.assign(&self.values.row(*from));
-            }
-        }
-        let modality = if present.contains(&false) {
-            ModalityData::with_missing(name, self.shape, values, present)?
-        } else {
-            ModalityData::new(name, self.shape, values)?
-        };
-        let modality = modality.with_units(self.units);
+        let values = self.values.select(rows.iter().copied());
+        let present = present.contains(&false).then_some(present);
+        let modality = ModalityData::of_rows(name, self.shape, values, present)?.with_units(self.units);
         match self.axis {
             Some(axis) => modality.with_axis(axis),
             None => Ok(modality),

@@ -9,8 +9,12 @@ use super::arrays::{ArrayRows, open_npy_file, open_npz_array};
 use super::{
     ImageFolder, ModalityKind, NpyFile, NpzArray, Samples, TableColumns, at_file, ending, read_columns, read_images,
 };
-use crate::error::Result;
+use crate::error::{Error, Place, Result};
 use crate::modality::MeasurementAxis;
+use crate::rows::RowWriter;
+
+/// Numbers that are read before they are written elsewhere.
+const BLOCK: usize = 1 << 20;
 
 /// Where one modality's values come from.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,7 +93,7 @@ impl SourceReader {
         };
         if let Some((rows, about)) = streamed {
             let (shape, path) = (rows.shape(), path.to_owned());
-            let (values, present) = (Array2::zeros((0, shape.size())), Vec::new());
+            let (values, present) = (Array2::zeros((0, shape.size())).into(), Vec::new());
             let about = Samples { path, shape, values, present, ids: about.ids, axis: about.axis, units: about.units };
             return Ok(Self { rows: Rows::Stream(Box::new(rows)), about });
         }
@@ -148,19 +152,21 @@ impl SourceReader {
             Rows::Stream(rows) => rows.next(n.max(1)),
             Rows::Whole { at } => {
                 let end = at.saturating_add(n.max(1)).min(self.about.n_samples());
-                let block = (*at < end).then(|| Block {
-                    values: self.about.values.slice(ndarray::s![*at..end, ..]).iter().copied().collect(),
-                    present: self.about.present[*at..end].to_vec(),
-                });
+                if *at == end {
+                    return Ok(None);
+                }
+                let values = self.about.values.gather(&(*at..end).collect::<Vec<_>>())?;
+                let (values, _) = values.into_raw_vec_and_offset();
+                let present = self.about.present[*at..end].to_vec();
                 *at = end;
-                Ok(block)
+                Ok(Some(Block { values, present }))
             }
         }
     }
 
     /// The ids and presence of all samples, given `present` (D) from reading them, without their values: each has a single 0.
     pub fn outline(self, present: Vec<bool>) -> Samples {
-        let values = Array2::zeros((present.len(), 1));
+        let values = Array2::zeros((present.len(), 1)).into();
         Samples { shape: ModalityShape::Vector { length: 1 }, values, present, axis: None, ..self.about }
     }
 
@@ -181,7 +187,29 @@ impl SourceReader {
             present.append(&mut block.present);
         }
         let values = Array2::from_shape_vec((present.len(), self.about.shape.size()), values);
-        let values = values.expect("whole samples were read");
+        let values = values.expect("whole samples were read").into();
         Ok(Samples { values, present, ..self.about })
+    }
+
+    /// All samples, their values in a file of its own in `folder` instead of in memory; nothing is left of it when the process ends.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next), and [`Error::Io`](crate::Error::Io) when the folder cannot be written to.
+    pub fn on_disk(mut self, folder: &Path) -> Result<Samples> {
+        let size = self.shape().size();
+        let mut writer = RowWriter::new(folder, size)?;
+        let mut present = Vec::with_capacity(self.n_samples());
+        while let Some(mut block) = self.next((BLOCK / size).max(1))? {
+            for (k, row) in block.values.chunks_exact(size).enumerate().filter(|(k, _)| block.present[*k]) {
+                if let Some(column) = row.iter().position(|value| !value.is_finite()) {
+                    let problem = format!("value {column} (from 0) is {} in single precision", row[column]);
+                    let place = Place::Row(present.len() + k);
+                    return Err(Error::Table { path: self.about.path, place, problem });
+                }
+            }
+            writer.append(&block.values)?;
+            present.append(&mut block.present);
+        }
+        Ok(Samples { values: writer.finish()?, present, ..self.about })
     }
 }

@@ -78,6 +78,10 @@ pub struct DataConfig {
     /// How the source `lattice-folder` reads its photographs and curves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lattice_folder: Option<LatticeFolder>,
+    /// A folder for the values of modalities with files of their own, on a disk: they are copied there and read as they are needed, so that they need not fit
+    /// into memory. The copy is gone when the program ends. When absent, values are kept in memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scratch: Option<PathBuf>,
     /// Fractions for training and validation (and test, where the collection does not bring its own test set).
     #[serde(default)]
     pub split: SplitFractions,

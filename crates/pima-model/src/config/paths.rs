@@ -23,7 +23,7 @@ impl ExperimentConfig {
     /// Every file or folder that the config names.
     fn for_each_path(&mut self, mut change: impl FnMut(&mut PathBuf)) {
         let data = &mut self.data;
-        data.file.iter_mut().chain(&mut data.folder).for_each(&mut change);
+        data.file.iter_mut().chain(&mut data.folder).chain(&mut data.scratch).for_each(&mut change);
         if let Some(spectra) = &mut data.spectra {
             change(&mut spectra.spectra);
             change(&mut spectra.stress);

@@ -15,7 +15,7 @@ pub(super) fn load(config: &ExperimentConfig, locations: &DataLocations) -> Resu
     let mut sources = Vec::new();
     for settings in &config.modalities {
         if let Some(source) = own(config, settings) {
-            sources.push((settings.name.clone(), open(&source, settings)?.whole()?));
+            sources.push((settings.name.clone(), read(config, open(&source, settings)?)?));
         }
     }
     Ok(matched(config, sources, locations)?.dataset)
@@ -29,7 +29,7 @@ pub(super) fn add(config: &ExperimentConfig, mut dataset: Dataset) -> Result<Dat
             let problem = "its source has ids, and the collection of data.source has none: leave the ids out, and keep the collection's order".to_owned();
             return Err(Error::Modality { modality: settings.name.clone(), problem });
         }
-        let samples = open(&source, settings)?.whole()?.without_ids();
+        let samples = read(config, open(&source, settings)?)?.without_ids();
         let alone = match_sources("", vec![(settings.name.clone(), samples)])?;
         let (dataset_before, modality) = (dataset, alone.dataset.modalities()[0].clone());
         dataset = dataset_before.with_modality(modality)?;
@@ -53,6 +53,14 @@ pub(super) fn open(source: &Source, settings: &ModalityConfig) -> Result<SourceR
     // Only curves have an axis.
     let kind = settings.kind.or(settings.axis.as_ref().map(|_| ModalityKind::Curve));
     Ok(SourceReader::open(source, &settings.name, kind)?)
+}
+
+/// All samples of a source, kept where the config wants them.
+fn read(config: &ExperimentConfig, source: SourceReader) -> Result<Samples> {
+    Ok(match &config.data.scratch {
+        Some(folder) => source.on_disk(folder)?,
+        None => source.whole()?,
+    })
 }
 
 /// The dataset of these samples with the config's labels and groups. Where no ids are named, all are matched by their order.

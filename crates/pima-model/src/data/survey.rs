@@ -132,12 +132,13 @@ fn of_npz(config: &ExperimentConfig, seed: u64) -> Result<Survey> {
     let (mut labels, mut label_names, mut held_out, mut groups) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let size: usize = all.iter().map(|about| about.shape.size()).sum();
     let name = rows.name().to_owned();
+    let mut buffer = Vec::new();
     while let Some((block, _)) = rows.next(VALUES / size.max(1), &mut None)? {
         for ((about, statistics), present) in about.iter().zip(&mut statistics).zip(&mut present) {
             let data = block.modality(&about.name)?;
             for row in 0..data.n_samples() {
                 if data.is_present(row) {
-                    statistics.add(data.row(row).as_slice().unwrap_or(&[]));
+                    statistics.add(data.row(row, &mut buffer)?);
                 }
                 present.push(data.is_present(row));
             }
@@ -192,7 +193,7 @@ fn outlined(
 fn of_loaded(config: &ExperimentConfig, locations: &DataLocations, seed: u64) -> Result<Survey> {
     let (dataset, split) = load_data(config, locations, seed)?;
     let model = Model::new(config, &dataset, &split, Device::Cpu, seed)?;
-    let statistics: Vec<Statistics> = dataset.modalities().iter().map(Statistics::of).collect();
+    let statistics: Vec<Statistics> = dataset.modalities().iter().map(Statistics::of).collect::<Result<_>>()?;
     let about = dataset.modalities().iter().map(ModalityData::description).collect();
     Ok(finish(config, &dataset, split, about, &statistics, &model, Vec::new()))
 }

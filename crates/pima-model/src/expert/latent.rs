@@ -118,7 +118,7 @@ impl ExpertDecoder {
                 |latent| {
                     let mut sums = LatentSums::new(latent);
                     for part in points.parts() {
-                        let (x, present) = curves_of(data, &part.rows);
+                        let (x, present) = curves_of(data, &part.rows)?;
                         let var = &part.var + options.variance_floor;
                         let samples = LatentSamples {
                             responsibilities: part.responsibilities.view(),
@@ -141,10 +141,10 @@ impl ExpertDecoder {
 }
 
 /// Curves (B,d) of rows of a modality, physical units, and which of the rows have one (B).
-pub(super) fn curves_of(data: &ModalityData, rows: &[usize]) -> (Array2<f64>, Array1<f64>) {
-    let x = data.values().select(Axis(0), rows).mapv(f64::from);
+pub(super) fn curves_of(data: &ModalityData, rows: &[usize]) -> Result<(Array2<f64>, Array1<f64>)> {
+    let x = data.gather(rows)?.mapv(f64::from);
     let present = rows.iter().map(|&row| f64::from(u8::from(data.is_present(row)))).collect();
-    (x, present)
+    Ok((x, present))
 }
 
 /// Residuals count in normalised units, so a physical one counts with `factor / scale^2`; (d).

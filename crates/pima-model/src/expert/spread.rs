@@ -49,7 +49,7 @@ impl ExpertDecoder {
         normalisation: &Normalisation,
     ) -> Result<()> {
         let mut latent = LatentExpert::new(Arc::clone(&self.expert), self.theta.view(), centres)?;
-        let spread = self.spread(points, data, latent.links(), most, normalisation);
+        let spread = self.spread(points, data, latent.links(), most, normalisation)?;
         latent.spread(&spread, var)?;
         self.set_latent(latent, normalisation);
         Ok(())
@@ -62,7 +62,7 @@ impl ExpertDecoder {
         links: &[Link],
         most: usize,
         normalisation: &Normalisation,
-    ) -> Vec<Array2<f64>> {
+    ) -> Result<Vec<Array2<f64>>> {
         let (n_clusters, p) = self.theta.dim();
         let empty = || Sums {
             count: 0.0,
@@ -76,7 +76,7 @@ impl ExpertDecoder {
         let every = n.div_ceil(most.max(1)).max(1);
         let mut seen = 0;
         for part in points.parts() {
-            let (x, present) = curves_of(data, &part.rows);
+            let (x, present) = curves_of(data, &part.rows)?;
             for (b, x) in x.outer_iter().enumerate() {
                 seen += 1;
                 if seen % every != 0 || present[b] == 0.0 {
@@ -97,7 +97,7 @@ impl ExpertDecoder {
                 }
             }
         }
-        sums.iter().map(Sums::spread).collect()
+        Ok(sums.iter().map(Sums::spread).collect())
     }
 }
 

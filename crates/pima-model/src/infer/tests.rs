@@ -47,7 +47,7 @@ fn one_modality_tells_the_cluster_and_the_other_modality() {
                 assert!((row.sum() - 1.0).abs() < 1e-9);
             }
             let prediction = inferred.predictions.values().next().unwrap();
-            let truth = data.modalities()[other].values().select(Axis(0), &split.test).mapv(f64::from);
+            let truth = data.modalities()[other].values().unwrap().select(Axis(0), &split.test).mapv(f64::from);
             let spread = truth.var_axis(Axis(0), 0.0).sum() / truth.ncols() as f64;
             let error = (&prediction.mean - &truth).mapv(|e| e * e).mean().unwrap();
             // A few epochs leave the image's decoder coarse; a wrong cluster would be worse than the mean of all.

@@ -39,7 +39,7 @@ fn config(text: &str) -> Result<ExperimentConfig> {
 /// Images with a bright corner each, and a number that is the sum of two pixels of two corners.
 fn images_and_numbers() -> Dataset {
     let images = toy(240, false).with_only(&["spot"]).unwrap();
-    let values = images.modalities()[0].values();
+    let values = images.modalities()[0].values().unwrap();
     let height = Array2::from_shape_fn((240, 1), |(d, _)| 3.0 * values[[d, 7]] - values[[d, 10]]);
     let height = ModalityData::new("height", ModalityShape::Vector { length: 1 }, height).unwrap();
     images.with_modality(height).unwrap()

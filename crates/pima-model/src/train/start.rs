@@ -9,6 +9,7 @@ use super::em::add_curves;
 use crate::config::TrainingConfig;
 use crate::model::Model;
 use crate::randomness::{Purpose, generator};
+use crate::samples::some;
 use crate::{Error, Result};
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, s};
 use pima_core::{CurveSums, GmmOptions, MixturePrior, fit_gmm};
@@ -33,6 +34,7 @@ pub(crate) fn start_in_data_space(
     let mut rng = generator(seed, Purpose::Start, 0, 0);
     let data = &dataset.modalities()[m];
     let rows: Vec<usize> = rows.iter().copied().filter(|&row| data.is_present(row)).collect();
+    let rows = some(&rows);
     let restarts = config.start.restarts;
     let (weights, curves, remark, anchor) =
         if model.experts().any(|(expert, _)| expert == m) && config.start.components.is_none() {
@@ -83,7 +85,7 @@ fn fit_experts(
     rng: &mut impl Rng,
 ) -> Result<(Array1<f64>, Array2<f64>, f64)> {
     let data = &dataset.modalities()[m];
-    let curves = Array2::from_shape_fn((rows.len(), data.size()), |(i, j)| f64::from(data.values()[[rows[i], j]]));
+    let curves = data.gather(rows)?.mapv(f64::from);
     let normalisation = &model.normalisations[m];
     let scale: Array1<f64> = (0..data.size()).map(|j| normalisation.scale(j).powi(-2)).collect();
     let mut options = MixtureOfExpertsOptions::new(model.prior.n_clusters());

@@ -17,7 +17,7 @@ pub(super) enum Objective {
 }
 
 /// Names of what only labels give.
-const OF_LABELS: [&str; 7] = ["accuracy", "nmi", "ari", "confusion", "label", "gain", "class"];
+const OF_LABELS: [&str; 8] = ["accuracy", "nmi", "ari", "purity", "confusion", "label", "gain", "class"];
 
 impl fmt::Display for Objective {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

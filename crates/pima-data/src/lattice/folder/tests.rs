@@ -59,11 +59,15 @@ fn specimens_become_rows_quadrant_by_quadrant() {
     assert_eq!(data.groups().unwrap()[..17], [[0; 16].as_slice(), &[1]].concat()[..]);
     let images = data.modality("image").unwrap();
     for (row, value) in [(0, 0.2), (3, 0.2), (4, 0.4), (8, 0.6), (12, 0.8), (31, 0.8)] {
-        assert!(images.row(row).iter().all(|x| (x - value).abs() < 1e-6), "row {row}");
+        assert!(images.gather(&[row]).unwrap().row(0).iter().all(|x| (x - value).abs() < 1e-6), "row {row}");
     }
     let curves = data.modality("stress").unwrap();
     let expected: Vec<f32> = (0..11).map(|j| 10.0 * j as f32).collect();
-    assert!(curves.row(20).iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-5), "{}", curves.row(20));
+    assert!(
+        curves.gather(&[20]).unwrap().row(0).iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-5),
+        "{}",
+        curves.gather(&[20]).unwrap().row(0)
+    );
     assert_eq!((curves.units(), curves.axis().unwrap().points[10]), ("MPa", 0.2));
     assert!(matches!(loaded.notes[..], [LatticeNote::Shortest { strain: 0.2, .. }]), "{:?}", loaded.notes);
     let plain = folder.load(&LatticeFolder { flips: false, max_strain: Some(0.1), ..options() }).unwrap();
@@ -88,7 +92,11 @@ fn colour_size_and_format_are_dealt_with_and_said() {
     let loaded = folder.load(&options()).unwrap();
     let images = loaded.dataset.modality("image").unwrap();
     for (row, value, tolerance) in [(0, 0.2126, 0.01), (16, 0.4, 0.01), (32, 0.5, 1e-4)] {
-        assert!(images.row(row).iter().all(|x| (x - value).abs() < tolerance), "{}", images.row(row)[0]);
+        assert!(
+            images.gather(&[row]).unwrap().row(0).iter().all(|x| (x - value).abs() < tolerance),
+            "{}",
+            images.gather(&[row]).unwrap().row(0)[0]
+        );
     }
     let notes: Vec<String> = loaded.notes.iter().map(ToString::to_string).collect();
     assert_eq!(notes.len(), 3, "{notes:?}");
@@ -186,7 +194,7 @@ fn units_signs_separators_and_columns_are_understood() {
     let curve = |content: &str, options: &LatticeFolder| {
         let folder = Folder::new();
         folder.photograph("a.png", 40, 40).write("a.csv", content);
-        folder.load(options).unwrap().dataset.modality("stress").unwrap().row(0).to_vec()
+        folder.load(options).unwrap().dataset.modality("stress").unwrap().gather(&[0]).unwrap().row(0).to_vec()
     };
     let expected = curve("0,0\n0.01,10\n0.02,15\n0.04,16\n", &options());
     assert!((expected[10] - 16.0).abs() < 1e-5 && (expected[5] - 15.0).abs() < 1e-5, "{expected:?}");

@@ -1,5 +1,6 @@
 //! Ranges, and coordinates that never change, row by row.
 
+use crate::Result;
 use pima_data::ModalityData;
 
 /// Of the rows seen so far.
@@ -19,12 +20,13 @@ impl Statistics {
         Self { count: 0, least: f32::INFINITY, greatest: f32::NEG_INFINITY, first, varies }
     }
 
-    pub(super) fn of(data: &ModalityData) -> Self {
+    pub(super) fn of(data: &ModalityData) -> Result<Self> {
         let mut statistics = Self::new(data.size());
+        let mut buffer = Vec::new();
         for row in (0..data.n_samples()).filter(|&row| data.is_present(row)) {
-            statistics.add(data.row(row).as_slice().unwrap_or(&[]));
+            statistics.add(data.row(row, &mut buffer)?);
         }
-        statistics
+        Ok(statistics)
     }
 
     /// Adds a row (size).
