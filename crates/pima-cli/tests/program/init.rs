@@ -91,7 +91,7 @@ fn init_of_a_folder_without_data_writes_nothing() {
     fs::create_dir(bench.path("empty")).unwrap();
     fs::write(bench.path("empty/notes.txt"), "later").unwrap();
     let said = bench.fails("init empty", 2);
-    assert!(said.contains("empty: no data here: put .npz, .npy or .csv files"), "{said}");
+    assert!(said.contains("empty: no data here: put .npz, .npy, .h5, .csv or .parquet files"), "{said}");
     assert!(!bench.path("empty/pima.toml").exists());
     assert!(bench.fails("init nowhere", 2).contains("nowhere: No such file"));
 }
