@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{CURVE, Candidate, ID_NAMES, LABEL_NAMES, LabelCandidate, Seen, are_classes, distinct, is_one_of, plain};
+use super::{
+    CURVE, Candidate, ID_NAMES, LABEL_NAMES, LabelCandidate, Seen, are_classes, distinct, is_one_of, n_classes, plain,
+};
 use crate::error::Result;
 use crate::npz::is_reserved;
 use crate::npz_archive::{Archive, open_npy};
@@ -151,9 +153,9 @@ fn look_at<A: Arrays>(path: &Path, archive: &mut A, seen: &mut Seen) -> Result<(
             continue;
         }
         let texts = if is_list(shape) { texts(archive, name) } else { None };
-        let n_classes = texts.as_ref().map_or(0, |texts| distinct(texts));
+        let n_classes = texts.as_deref().map_or(0, n_classes);
         let is_label = is_one_of(&LABEL_NAMES, last_part(name)) || !is_number;
-        if texts.is_some() && is_label && are_classes(n_classes, n_samples) {
+        if is_label && are_classes(n_classes, n_samples) {
             let labels = archive.labels(name, id.as_deref());
             seen.labels.push(LabelCandidate { file: labels, ids: ids.clone(), n_samples, n_classes });
             continue;
@@ -217,7 +219,7 @@ pub(super) fn look_at_npy(paths: &[PathBuf], seen: &mut Seen) -> Result<()> {
         let own_ids = ids.as_ref().filter(|(_, ids)| ids.len() == n_samples);
         let (ids_path, ids) = (own_ids.map(|(path, _)| (*path).clone()), own_ids.map(|(_, ids)| ids.clone()));
         let is_number = array.numbers(0).is_ok();
-        let n_classes = if shape.len() == 1 { distinct(&open_npy(path)?.texts()?) } else { 0 };
+        let n_classes = if shape.len() == 1 { n_classes(&open_npy(path)?.texts()?) } else { 0 };
         if shape.len() == 1 && (is_one_of(&LABEL_NAMES, &stem(path)) || !is_number) && are_classes(n_classes, n_samples)
         {
             let file = NamesFile { path: path.clone(), ids: ids_path, ..NamesFile::default() };

@@ -19,7 +19,7 @@ use pima_core::ModalityShape;
 use crate::error::{Error, Result};
 use crate::sources::hdf5::is_hdf5;
 use crate::sources::parquet::is_parquet;
-use crate::sources::{ModalityKind, NamesFile, Source};
+use crate::sources::{MISSING, ModalityKind, NamesFile, Source};
 use crate::spectra::natural;
 
 /// Names that people give to what their samples are called.
@@ -252,7 +252,13 @@ fn is_one_of(names: &[&str], name: &str) -> bool {
 
 /// Whether so many different things said of the samples can be their classes.
 fn are_classes(n: usize, n_samples: usize) -> bool {
-    n <= MOST_CLASSES.min(n_samples / 2)
+    n > 0 && n <= MOST_CLASSES.min(n_samples / 2)
+}
+
+/// How many classes these are; empty ones are not known.
+fn n_classes(texts: &[String]) -> usize {
+    let is_known = |text: &&String| !(text.is_empty() || MISSING.contains(&text.to_lowercase().as_str()));
+    texts.iter().filter(is_known).collect::<HashSet<_>>().len()
 }
 
 fn distinct(texts: &[String]) -> usize {

@@ -14,8 +14,8 @@ use crate::sources::{MISSING, ModalityKind, NamesFile, Source, TableColumns, row
 struct Column {
     heading: String,
     is_number: bool,
-    /// Whether something stands in every line.
-    full: bool,
+    /// Lines in which something stands.
+    n_full: usize,
     /// Different cells.
     texts: HashSet<String>,
     /// A cell a line.
@@ -24,13 +24,12 @@ struct Column {
 
 impl Column {
     fn new(heading: &str, is_number: bool) -> Self {
-        Self { heading: heading.to_owned(), is_number, full: true, texts: HashSet::new(), cells: Vec::new() }
+        Self { heading: heading.to_owned(), is_number, n_full: 0, texts: HashSet::new(), cells: Vec::new() }
     }
 
     fn push(&mut self, cell: String) {
-        if cell.is_empty() || MISSING.contains(&cell.to_lowercase().as_str()) {
-            self.full = false;
-        } else {
+        if !(cell.is_empty() || MISSING.contains(&cell.to_lowercase().as_str())) {
+            self.n_full += 1;
             self.texts.insert(cell.clone());
         }
         self.cells.push(cell);
@@ -126,14 +125,16 @@ fn judge(
         seen.left_out.push(format!("{file}: no lines below its heading"));
         return None;
     }
-    let each = |column: &Column| column.full && column.texts.len() == n_samples;
+    let each = |column: &Column| column.texts.len() == n_samples;
     let id = columns
         .iter()
         .position(|column| each(column) && is_one_of(&ID_NAMES, &column.heading))
         .or_else(|| columns.iter().position(|column| each(column) && !column.is_number));
     let is_class = |column: &Column| {
         let few = are_classes(column.texts.len(), n_samples);
-        column.full && few && (is_one_of(&LABEL_NAMES, &column.heading) || !column.is_number)
+        // Some may not be known.
+        let most = 2 * column.n_full >= n_samples;
+        most && few && (is_one_of(&LABEL_NAMES, &column.heading) || !column.is_number)
     };
     let named = |column: &Column| is_one_of(&LABEL_NAMES, &column.heading);
     let label = (0..columns.len())

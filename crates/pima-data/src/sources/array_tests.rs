@@ -149,6 +149,16 @@ fn labels_come_from_tables_and_arrays() {
     assert!(missing.contains("t.csv: nothing is said of sample 'd'"), "{missing}");
     let fewer = read_names(&file(None)).unwrap().groups(None, 2).unwrap_err().to_string();
     assert!(fewer.contains("3 entries for 2 samples"), "{fewer}");
+    // An empty label is one that is not known; a group must be.
+    fs::write(folder.join("t.csv"), "sample,class\na,hard\nb,\nc,NA\n").unwrap();
+    let partial = read_names(&file(Some("sample"))).unwrap();
+    let abc = ["a", "b", "c"].map(str::to_owned);
+    let labels = partial.labels(Some(&abc), 3).unwrap();
+    assert_eq!((labels.of(0), labels.of(1), labels.of(2), labels.n_labels()), (Some(0), None, None, 1));
+    let group = partial.groups(Some(&abc), 3).unwrap_err().to_string();
+    assert!(group.contains("t.csv: the group of sample 'b' is empty; say of each sample"), "{group}");
+    let none = partial.labels(Some(&abc[1..]), 2).unwrap_err().to_string();
+    assert!(none.contains("t.csv: no label in it is known; leave it out"), "{none}");
     // Numbers are in the order of numbers.
     let path = npy(folder, "y.npy", &Array1::from(vec![10_i64, 2, 10]));
     let labels = read_names(&NamesFile { path, ..NamesFile::default() }).unwrap().labels(None, 3).unwrap();

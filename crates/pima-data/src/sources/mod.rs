@@ -25,6 +25,8 @@ mod array_tests;
 #[cfg(test)]
 mod format_tests;
 #[cfg(test)]
+mod table_folder_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::{HashMap, HashSet};
