@@ -37,7 +37,7 @@ fn curves_with_the_same_points_are_taken_as_they_are() {
     assert_eq!(all.shape(), ModalityShape::Curve { channels: 2, length: 3 });
     assert_eq!(all.values.row(1), ndarray::array![7.0, 8.0, 9.0, 1.0, 2.0, 3.0]);
     let bare = read_table_folder(&TableFolder { axis: None, ..stress(folder.path()) }).unwrap();
-    assert_eq!((bare.points(), bare.values), (None, samples.values));
+    assert_eq!((bare.points(), &bare.values), (None, &samples.values));
 }
 
 #[test]
