@@ -79,12 +79,18 @@ impl Hdf5 {
     /// The data set at this path, from its first row.
     pub(crate) fn values(&self, name: &str) -> Result<Hdf5Values> {
         let name = format!("/{}", name.trim_matches('/'));
-        let names = self.names()?;
-        if !names.contains(&name) {
-            return Err(at_file(&self.path, format!("no data set '{name}'; the file has {}", listed(&names))));
-        }
         let fail = |problem| at_file(&self.path, format!("data set '{name}': {problem}"));
-        let dataset = self.file.dataset(&name).map_err(|error| fail(unreadable(&error)))?;
+        let dataset = match self.file.dataset(&name) {
+            Ok(dataset) => dataset,
+            // It may be there, and damaged.
+            Err(error) => {
+                let names = self.names()?;
+                if names.contains(&name) {
+                    return Err(fail(unreadable(&error)));
+                }
+                return Err(at_file(&self.path, format!("no data set '{name}'; the file has {}", listed(&names))));
+            }
+        };
         let size = |&n: &u64| usize::try_from(n).map_err(|_| fail(format!("{n} rows are too many")));
         let shape = dataset.shape().iter().map(size).collect::<Result<_>>()?;
         Ok(Hdf5Values { path: self.path.clone(), name, dataset, shape, at: 0 })
