@@ -22,7 +22,10 @@ fn main() -> Result<(), pima_core::Error> {
     println!("{} clusters found in {} specimens:", fit.prior.n_clusters(), specimens.nrows());
     let deviation = fit.prior.var().mapv(f64::sqrt);
     for (c, (mean, deviation)) in fit.prior.mean().outer_iter().zip(deviation.outer_iter()).enumerate() {
-        println!("  {c}: grains of {:.2} +- {:.2} um, pores of {:.2} +- {:.2} %", mean[0], deviation[0], mean[1], deviation[1]);
+        println!(
+            "  {c}: grains of {:.2} +- {:.2} um, pores of {:.2} +- {:.2} %",
+            mean[0], deviation[0], mean[1], deviation[1]
+        );
     }
 
     // Another specimen: the microscope sees grains well and pores hardly, the density the reverse. (M,B,l): two instruments, and the same specimen

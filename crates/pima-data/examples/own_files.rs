@@ -3,8 +3,8 @@
 //!     cargo run -p pima-data --example own_files
 
 use pima_data::{
-    Batch, Batches, ImageFolder, MatchedSources, NamesFile, Normalisation, NormalisationMethod, SpecimensOptions, Split,
-    SplitFractions, TableColumns, match_sources, read_columns, read_images, read_names, write_specimens,
+    Batch, Batches, ImageFolder, MatchedSources, NamesFile, Normalisation, NormalisationMethod, SpecimensOptions,
+    Split, SplitFractions, TableColumns, match_sources, read_columns, read_images, read_names, write_specimens,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -38,7 +38,9 @@ impl Labels {
         let n_labels = names.len();
         match values.iter().enumerate().find_map(|(row, label)| label.filter(|&l| l >= n_labels).map(|l| (row, l))) {
             Some((row, label)) => Err(Error::Label { row, label, n_labels }),
-            None => Ok(Self { values: values.into_iter().map(|label| label.unwrap_or(Self::UNKNOWN)).collect(), names }),
+            None => {
+                Ok(Self { values: values.into_iter().map(|label| label.unwrap_or(Self::UNKNOWN)).collect(), names })
+            }
         }
     }
 
@@ -104,7 +106,10 @@ mod tests {
     fn a_label_that_is_not_known_is_none() {
         let names = || vec!["hot".to_owned(), "cold".to_owned()];
         let labels = Labels::partial(vec![Some(1), None, Some(0)], names()).unwrap();
-        assert_eq!(((0..3).map(|row| labels.of(row)).collect::<Vec<_>>(), labels.n_known()), (vec![Some(1), None, Some(0)], 2));
+        assert_eq!(
+            ((0..3).map(|row| labels.of(row)).collect::<Vec<_>>(), labels.n_known()),
+            (vec![Some(1), None, Some(0)], 2)
+        );
         assert_eq!(labels.select(&[1, 2]).of(0), None);
         let error = labels.all_known().unwrap_err().to_string();
         assert!(error.starts_with("row 1: its label is not known"), "{error}");

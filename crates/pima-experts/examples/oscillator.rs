@@ -42,7 +42,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let variance = fit.residual / (time.len() - expert.n_parameters()) as f64;
     let covariance = fit.covariance_factor.as_ref().map(|factor| factor * variance);
     println!("x'' = -k x - b x^3 - c x', from {} deflections", time.len());
-    for (quantity, truth) in expert.quantities(fit.theta.view(), covariance.as_ref().map(|c| c.view())).iter().zip(&truth) {
+    for (quantity, truth) in
+        expert.quantities(fit.theta.view(), covariance.as_ref().map(|c| c.view())).iter().zip(&truth)
+    {
         let error = quantity.standard_error.map_or("undetermined".to_owned(), |error| format!("{error:.3}"));
         println!("  {:<2} = {:6.3} +- {error} {} (made with {truth})", quantity.name, quantity.value, quantity.unit);
     }
@@ -54,6 +56,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut predicted = Array1::zeros(time.len());
     expert.predict(harder.view(), predicted.view_mut());
     let largest = |x: &Array1<f64>| x.fold(0.0_f64, |most, x| most.max(x.abs()));
-    println!("largest deflection {:.2} mm; after a blow twice as hard {:.2} mm", largest(&deflection), largest(&predicted));
+    println!(
+        "largest deflection {:.2} mm; after a blow twice as hard {:.2} mm",
+        largest(&deflection),
+        largest(&predicted)
+    );
     Ok(())
 }

@@ -188,6 +188,7 @@ fn labels<'a>(dataset: &'a Dataset, name: &str) -> Result<&'a Labels> {
     let known = dataset.labels().filter(|labels| labels.n_known() == dataset.n_samples());
     known.ok_or_else(|| Error::Modality {
         modality: name.to_owned(),
-        problem: "a manufactured modality is made from labels, and not every sample of this collection has one".to_owned(),
+        problem: "a manufactured modality is made from labels, and not every sample of this collection has one"
+            .to_owned(),
     })
 }

@@ -203,7 +203,11 @@ fn alone_evaluation(
         }
         None => None,
     };
-    Ok(AloneEvaluation { latent_mean: mean.to_owned(), clusters, accuracy: scored.map(|scores| scores.accuracy.accuracy) })
+    Ok(AloneEvaluation {
+        latent_mean: mean.to_owned(),
+        clusters,
+        accuracy: scored.map(|scores| scores.accuracy.accuracy),
+    })
 }
 
 /// Adds squared errors of each coordinate in normalised units, and the number of samples, per modality.

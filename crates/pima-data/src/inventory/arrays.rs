@@ -235,8 +235,18 @@ pub(super) fn look_at_npy(paths: &[PathBuf], seen: &mut Seen) -> Result<()> {
         let (shape, name) = (reader.shape(), plain(&stem(path)));
         let (axis_array, has_axis) = (None, false);
         let units = String::new();
-        seen.candidates
-            .push(Candidate { name, source, kind, shape, units, n_samples, ids, axis_array, has_axis, remark });
+        seen.candidates.push(Candidate {
+            name,
+            source,
+            kind,
+            shape,
+            units,
+            n_samples,
+            ids,
+            axis_array,
+            has_axis,
+            remark,
+        });
     }
     Ok(())
 }

@@ -86,7 +86,9 @@ pub(super) fn look_at_parquet(path: &Path, seen: &mut Seen) -> Result<()> {
             false => (ModalityKind::Vector, ModalityShape::Vector { length }),
         };
         let remark = match kind {
-            ModalityKind::Curve => format!("taken for a curve, having {length} values; \"vector\" if they have no order"),
+            ModalityKind::Curve => {
+                format!("taken for a curve, having {length} values; \"vector\" if they have no order")
+            }
             _ => String::new(),
         };
         let named = vec![heading.clone()];
@@ -113,13 +115,7 @@ pub(super) fn look_at_parquet(path: &Path, seen: &mut Seen) -> Result<()> {
 }
 
 /// What the columns of a table are, beside `others` that are neither numbers nor text; the place of the ids.
-fn judge(
-    path: &Path,
-    columns: &[Column],
-    others: Vec<String>,
-    n_samples: usize,
-    seen: &mut Seen,
-) -> Option<usize> {
+fn judge(path: &Path, columns: &[Column], others: Vec<String>, n_samples: usize, seen: &mut Seen) -> Option<usize> {
     let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     if n_samples == 0 {
         seen.left_out.push(format!("{file}: no lines below its heading"));

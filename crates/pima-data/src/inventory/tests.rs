@@ -125,7 +125,11 @@ fn a_folder_of_tables_is_a_curve_a_file() {
     // What cannot be read is left out, with its place.
     fs::write(at("s3.csv"), "machine,strain,stress,time\nA,0.1,high,0\n").unwrap();
     let found = take_inventory(folder.path()).unwrap();
-    assert!(found.left_out[0].contains("s3.csv, line 2: column 'stress': 'high' is not a number"), "{:?}", found.left_out);
+    assert!(
+        found.left_out[0].contains("s3.csv, line 2: column 'stress': 'high' is not a number"),
+        "{:?}",
+        found.left_out
+    );
 }
 
 #[test]

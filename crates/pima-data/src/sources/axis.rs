@@ -95,7 +95,9 @@ fn read_points(path: &Path, array: Option<&str>) -> Result<Vec<f64>> {
         (_, Some(array)) if is_hdf5(path) => Hdf5::open(path)?.values(array)?.points(),
         ("npz", None) => Err(at_file(path, "which array is the axis? Say axis.array".to_owned())),
         (_, None) if is_hdf5(path) => Err(at_file(path, "which data set is the axis? Say axis.array".to_owned())),
-        (_, Some(_)) => Err(at_file(path, "axis.array is for .npz and HDF5 files; leave it out, or give axis.path".to_owned())),
+        (_, Some(_)) => {
+            Err(at_file(path, "axis.array is for .npz and HDF5 files; leave it out, or give axis.path".to_owned()))
+        }
         ("npy", None) => open_npy(path)?.points(),
         _ => {
             let mut points = Vec::new();

@@ -150,7 +150,8 @@ impl Layout {
         let id = table.id.as_deref().map(named).transpose()?;
         let except = table.except.iter().map(|name| named(name)).collect::<Result<Vec<_>, _>>()?;
         let columns = if table.columns.is_empty() {
-            let is_value = |at: &usize| Some(*at) != id && !except.contains(at) && !cells[*at].starts_with(PANDAS_INDEX);
+            let is_value =
+                |at: &usize| Some(*at) != id && !except.contains(at) && !cells[*at].starts_with(PANDAS_INDEX);
             (0..cells.len()).filter(is_value).collect()
         } else {
             table.columns.iter().map(|name| named(name)).collect::<Result<Vec<_>, _>>()?

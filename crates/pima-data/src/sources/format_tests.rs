@@ -105,7 +105,11 @@ fn mistakes_in_hdf5_are_one_line_with_the_data_set() {
     assert!(missing.contains("/tests/stress") && missing.contains("/photographs/grey"), "{missing}");
     let text = said("new.h5", "tests/treatment");
     assert!(text.contains("data set '/tests/treatment': holds text, and numbers are wanted"), "{text}");
-    assert!(said("new.h5", "ragged").contains("'/ragged': holds lists of unequal length"), "{}", said("new.h5", "ragged"));
+    assert!(
+        said("new.h5", "ragged").contains("'/ragged': holds lists of unequal length"),
+        "{}",
+        said("new.h5", "ragged")
+    );
     assert!(said("new.h5", "pairs").contains("'/pairs': holds records of several fields"));
     assert!(said("new.h5", "hole").contains("new.h5, row 0: value 0 (from 0) is inf; fill it in"));
     assert!(said("new.h5", "photographs/grey").contains("say kind = \"image\" if a sample is 4 by 3 pixels"));
@@ -173,7 +177,9 @@ fn parquet_of_all_packings_is_read() {
 fn mistakes_in_parquet_are_one_line_with_the_column_and_the_row() {
     let file = "table_snappy.parquet";
     let said = |columns: &[&str]| refused(&Source::Table(table(file, columns)), None);
-    assert!(said(&["Fe", "iron"]).contains("table_snappy.parquet: no column 'iron'; the file has specimen, number, Fe"));
+    assert!(
+        said(&["Fe", "iron"]).contains("table_snappy.parquet: no column 'iron'; the file has specimen, number, Fe")
+    );
     let hole = said(&["Fe", "grains"]);
     assert!(hole.contains("parquet, row 2: column 'Fe' is empty; fill it in, or empty the whole row"), "{hole}");
     assert!(said(&["Ni", "grains"]).contains("row 2: column 'Ni' is empty"));

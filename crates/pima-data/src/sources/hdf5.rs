@@ -71,7 +71,13 @@ impl Hdf5 {
             below(&root, "", &mut seen, &mut names)
         };
         walk().map_err(|error: ReadError| {
-            at_file(&self.path, format!("its groups cannot be read ({}); write it again", one_line(&error)))
+            at_file(
+                &self.path,
+                format!(
+                    "its groups cannot be read ({}); it was cut short or damaged: write it again",
+                    one_line(&error)
+                ),
+            )
         })?;
         Ok(names)
     }

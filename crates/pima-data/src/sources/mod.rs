@@ -19,11 +19,11 @@ mod parquet_columns;
 // Any source, some samples at a time.
 mod reader;
 // A folder of tables.
-pub(crate) mod table_folder;
 #[cfg(test)]
 mod array_tests;
 #[cfg(test)]
 mod format_tests;
+pub(crate) mod table_folder;
 #[cfg(test)]
 mod table_folder_tests;
 #[cfg(test)]
@@ -241,7 +241,8 @@ pub(crate) fn rows_of_table(path: &Path, mut visit: impl FnMut(u64, &[&str]) -> 
             Err(at_file(path, "is Parquet; here a text file with one number a line is read, or an .npy".to_owned()))
         }
         "nc" | "mat" => {
-            let problem = "NetCDF and MATLAB files are not read; save the arrays by numpy.savez('data.npz', name=values)";
+            let problem =
+                "NetCDF and MATLAB files are not read; save the arrays by numpy.savez('data.npz', name=values)";
             Err(at_file(path, problem.to_owned()))
         }
         "xls" | "xlsx" | "ods" => Err(at_file(path, "spreadsheets are not read; save it as CSV".to_owned())),

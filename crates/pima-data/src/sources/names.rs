@@ -147,7 +147,8 @@ impl Names {
     pub fn labels(&self, ids: Option<&[String]>, n_samples: usize) -> Result<Labels> {
         let texts = self.of(ids, n_samples)?;
         let is_known = |text: &&str| !(text.is_empty() || MISSING.contains(&text.to_lowercase().as_str()));
-        let mut names: Vec<&str> = texts.iter().copied().filter(is_known).collect::<BTreeSet<_>>().into_iter().collect();
+        let mut names: Vec<&str> =
+            texts.iter().copied().filter(is_known).collect::<BTreeSet<_>>().into_iter().collect();
         if names.is_empty() {
             return Err(at_file(&self.path, "no label in it is known; leave it out".to_owned()));
         }

@@ -11,8 +11,8 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::ColumnDescriptor;
 
-use super::{at_file, ending};
 use super::hdf5::half;
+use super::{at_file, ending};
 use crate::error::{Error, Result};
 use crate::npz_archive::one_line;
 
@@ -172,7 +172,9 @@ impl ParquetTable {
         let column = &self.headings[at];
         at_file(
             &self.path,
-            format!("column '{column}' holds {holds}, and {wanted} are wanted; convert it, or leave it out (columns, except)"),
+            format!(
+                "column '{column}' holds {holds}, and {wanted} are wanted; convert it, or leave it out (columns, except)"
+            ),
         )
     }
 
@@ -192,11 +194,13 @@ impl ParquetTable {
             || matches!(column.logical_type_ref(), Some(LogicalType::Decimal { .. }));
         let is_half = matches!(column.logical_type_ref(), Some(LogicalType::Float16));
         let unit = 10.0_f64.powi(column.type_scale().max(0));
-        let integer = |x: i64, unsigned: u64| -> Cell<'static> { match (is_decimal, is_unsigned) {
-            (true, _) => Cell::Real(x as f64 / unit),
-            (_, true) => Cell::Unsigned(unsigned),
-            _ => Cell::Integer(x),
-        } };
+        let integer = |x: i64, unsigned: u64| -> Cell<'static> {
+            match (is_decimal, is_unsigned) {
+                (true, _) => Cell::Real(x as f64 / unit),
+                (_, true) => Cell::Unsigned(unsigned),
+                _ => Cell::Integer(x),
+            }
+        };
         let mut each = |reader: ColumnReader| match reader {
             ColumnReader::BoolColumnReader(reader) => {
                 drain(reader, column, &mut visit, |&x| Cell::Integer(i64::from(x)))
@@ -207,9 +211,7 @@ impl ParquetTable {
             ColumnReader::Int64ColumnReader(reader) => {
                 drain(reader, column, &mut visit, |&x| integer(x, x.cast_unsigned()))
             }
-            ColumnReader::FloatColumnReader(reader) => {
-                drain(reader, column, &mut visit, |&x| Cell::Real(f64::from(x)))
-            }
+            ColumnReader::FloatColumnReader(reader) => drain(reader, column, &mut visit, |&x| Cell::Real(f64::from(x))),
             ColumnReader::DoubleColumnReader(reader) => drain(reader, column, &mut visit, |&x| Cell::Real(x)),
             ColumnReader::ByteArrayColumnReader(reader) => drain(reader, column, &mut visit, |x| match is_decimal {
                 true => Cell::Real(decimal(x.data()) / unit),

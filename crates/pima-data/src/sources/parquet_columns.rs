@@ -83,9 +83,8 @@ fn from_lists(file: &ParquetTable, layout: &Layout) -> Result<(Array2<f64>, usiz
         let problem = format!("column '{}' is empty in every row", layout.headings[layout.columns[0]]);
         return Err(at_file(file.path(), problem));
     };
-    let value = |(row, place): (usize, usize)| {
-        columns[place / length][row].get(place % length).copied().unwrap_or(f64::NAN)
-    };
+    let value =
+        |(row, place): (usize, usize)| columns[place / length][row].get(place % length).copied().unwrap_or(f64::NAN);
     Ok((Array2::from_shape_fn((file.n_rows(), columns.len() * length), value), length))
 }
 
@@ -100,7 +99,8 @@ fn check_rows(file: &ParquetTable, layout: &Layout, values: &Array2<f64>, length
             continue;
         }
         if let Some(place) = values.iter().position(|value| value.is_nan()) {
-            let what = if length == 1 { "is empty".to_owned() } else { format!("lacks value {} (from 0)", place % length) };
+            let what =
+                if length == 1 { "is empty".to_owned() } else { format!("lacks value {} (from 0)", place % length) };
             let problem = format!(
                 "column '{}' {what}; fill it in, or empty the whole row, which marks the sample as missing",
                 heading(place)

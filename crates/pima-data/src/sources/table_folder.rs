@@ -223,11 +223,17 @@ fn grid(folder: &TableFolder, n: usize, axis: &str, tables: &[Table]) -> Result<
     for table in tables {
         let (begins, ends) = (begin(table), end(table));
         let (line, problem) = if begins > from + slack {
-            (table.lines.first(), format!("'{axis}' begins at {begins}, and {from} is wanted; raise from, or leave it out"))
+            (
+                table.lines.first(),
+                format!("'{axis}' begins at {begins}, and {from} is wanted; raise from, or leave it out"),
+            )
         } else if ends < to - slack {
             (table.lines.last(), format!("'{axis}' ends at {ends}, and {to} is wanted; lower to, or leave it out"))
         } else if ends <= from {
-            (table.lines.last(), format!("'{axis}' ends at {ends}, and another file begins at {from}: no part is common to all"))
+            (
+                table.lines.last(),
+                format!("'{axis}' ends at {ends}, and another file begins at {from}: no part is common to all"),
+            )
         } else {
             continue;
         };

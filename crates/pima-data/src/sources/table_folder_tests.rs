@@ -48,7 +48,8 @@ fn curves_are_brought_to_common_points_by_straight_lines() {
         folder.path(),
         &[("a.csv", "strain,stress\n0,1\n0.1,1.2\n0.75,2.5\n4,9\n"), ("b.csv", "strain,stress\n-1,6\n3,2\n")],
     );
-    let read = |points, from, to| read_table_folder(&TableFolder { points, from, to, ..stress(folder.path()) }).unwrap();
+    let read =
+        |points, from, to| read_table_folder(&TableFolder { points, from, to, ..stress(folder.path()) }).unwrap();
     // From where both have begun to where the first ends.
     let samples = read(Some(4), None, None);
     assert_eq!(samples.points(), Some([0.0, 1.0, 2.0, 3.0].as_slice()));
@@ -83,7 +84,10 @@ fn every_mistake_in_a_folder_of_curves_is_one_line_with_its_place() {
         (&[a, ("a.tsv", "strain\tstress\n0\t1\n")], "is for the same sample as"),
         (&[a, ("b.csv", "strain,stress\n0,1\n1.5,2\n")], "b.csv, line 3: column 'strain' is 1.5, but 1 in "),
         (&[a, ("b.csv", "strain,stress\n0,1\n1,2\n2,3\n")], "b.csv: 3 points, but "),
-        (&[a, ("b.csv", "strain,load\n0,1\n1,2\n")], "b.csv, line 1: no column 'stress'; the first line has strain, load"),
+        (
+            &[a, ("b.csv", "strain,load\n0,1\n1,2\n")],
+            "b.csv, line 1: no column 'stress'; the first line has strain, load",
+        ),
     ];
     for (files, expected) in cases {
         let said = said(files, &same);
@@ -105,7 +109,10 @@ fn every_mistake_in_a_folder_of_curves_is_one_line_with_its_place() {
     assert!(alone.contains("to = 5: goes with points"), "{alone}");
     let line_by_line = [a, ("b.csv", "stress\n1\n")];
     let line_by_line = said(&line_by_line, &|folder| TableFolder { axis: None, ..folder });
-    assert!(line_by_line.contains("b.csv: 1 points, but ") && line_by_line.contains("say axis = ... and points"), "{line_by_line}");
+    assert!(
+        line_by_line.contains("b.csv: 1 points, but ") && line_by_line.contains("say axis = ... and points"),
+        "{line_by_line}"
+    );
     let kind = {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), &[a]);

@@ -36,8 +36,7 @@ fn write_config(text: &mut String, name: &str, inventory: &Inventory) -> std::fm
     if let Some(labels) = &inventory.labels {
         let file = &labels.file;
         let mut keys = vec![format!("path = {}", path(&file.path))];
-        let named =
-            [("column", &file.column), ("array", &file.array), ("dataset", &file.dataset), ("id", &file.id)];
+        let named = [("column", &file.column), ("array", &file.array), ("dataset", &file.dataset), ("id", &file.id)];
         for (key, value) in named {
             keys.extend(value.as_ref().map(|value| format!("{key} = {}", quoted(value))));
         }
