@@ -60,7 +60,7 @@ pub(super) struct ArrayRows {
 enum Values {
     Stream(ArrayStream),
     Whole(std::vec::IntoIter<f32>),
-    Hdf5(Hdf5Values),
+    Hdf5(Box<Hdf5Values>),
 }
 
 /// What an array source says besides its values.
@@ -126,7 +126,8 @@ pub(super) fn open_hdf5(
         shape_and_rows(values.shape(), kind, source.channels_last).map_err(|problem| values.fail(problem))?;
     check_ids(path, ids.as_deref(), n_rows)?;
     let (path, channels_last) = (path.to_owned(), source.channels_last);
-    let rows = ArrayRows { path, values: Values::Hdf5(values), mask: None, shape, channels_last, n_rows, at: 0 };
+    let rows =
+        ArrayRows { path, values: Values::Hdf5(Box::new(values)), mask: None, shape, channels_last, n_rows, at: 0 };
     Ok((rows, About { ids, axis: None, units }))
 }
 
