@@ -257,7 +257,7 @@ pub(crate) fn predictions(
         responsibilities: evaluation.responsibilities.clone(),
         cluster: evaluation.clusters.mapv(|cluster| cluster as i64),
         label: match dataset.labels() {
-            Some(labels) => rows.iter().map(|&row| labels.values()[row] as i64).collect(),
+            Some(labels) => rows.iter().map(|&row| labels.of(row).map_or(-1, |label| label as i64)).collect(),
             None => Array1::from_elem(rows.len(), -1),
         },
         prior_weight: prior.weights().to_owned(),

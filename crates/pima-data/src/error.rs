@@ -133,6 +133,12 @@ pub enum Error {
         /// How many labels there are.
         n_labels: usize,
     },
+    /// A label that is needed and not known.
+    #[error("row {row}: its label is not known, and what is made from labels needs one of each row; leave the row out")]
+    NoLabel {
+        /// The row, from 0.
+        row: usize,
+    },
     /// A row index beyond the dataset.
     #[error("row {row} asked for, but there are only {n_samples} rows")]
     Row {

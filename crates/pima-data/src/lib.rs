@@ -79,8 +79,9 @@ pub use oscillator::{
 pub use rng::shuffle;
 pub use skipping::{SkippedRow, read_npz_skipping};
 pub use sources::{
-    AxisOptions, Block, ImageFolder, MatchedSources, ModalityKind, Names, NamesFile, NpyFile, NpzArray, Samples,
-    Source, SourceReader, TableColumns, match_sources, read_columns, read_images, read_names,
+    AxisOptions, Block, Hdf5Dataset, ImageFolder, MatchedSources, ModalityKind, Names, NamesFile, NpyFile, NpzArray,
+    Samples, Source, SourceReader, TableColumns, TableFolder, match_sources, read_columns, read_images, read_names,
+    read_table_folder,
 };
 pub use specimens::{SpecimensOptions, write_specimens};
 pub use spectra::{SpectraFiles, load_spectra};

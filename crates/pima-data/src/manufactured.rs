@@ -82,8 +82,8 @@ impl Default for LineOptions {
 /// Row `d` depends on the seed, `d` and its label alone: a longer data set begins with the shorter one.
 ///
 /// # Errors
-/// [`Error::Parameter`] for fewer than two coordinates or a variance that is negative or not finite, and as
-/// [`SlopeLaw::slopes`].
+/// [`Error::Parameter`] for fewer than two coordinates or a variance that is negative or not finite, [`Error::NoLabel`] for a row without
+/// one, and as [`SlopeLaw::slopes`].
 pub fn manufacture_lines(labels: &Labels, options: &LineOptions, seed: u64) -> Result<ModalityData> {
     let LineOptions { name, n_coordinates: length, noise_variance, slopes } = options;
     let (length, noise_variance) = (*length, *noise_variance);
@@ -101,6 +101,7 @@ pub fn manufacture_lines(labels: &Labels, options: &LineOptions, seed: u64) -> R
             requirement: "must be zero or positive, and finite",
         });
     }
+    let of_row = labels.all_known()?;
     let slopes = slopes.slopes(labels.n_labels())?;
     let deviation = noise_variance.sqrt();
     let points: Vec<f64> = (0..length).map(|j| j as f64 / (length - 1) as f64).collect();
@@ -109,7 +110,7 @@ pub fn manufacture_lines(labels: &Labels, options: &LineOptions, seed: u64) -> R
     let flat = values.as_slice_mut().unwrap_or(&mut []);
     flat.par_chunks_exact_mut(length).enumerate().for_each(|(row, line)| {
         let mut rng = generators.row(row);
-        let slope = slopes[labels.values()[row]];
+        let slope = slopes[of_row[row]];
         for (x, t) in line.iter_mut().zip(&points) {
             let noise: f64 = StandardNormal.sample(&mut rng);
             *x = (slope * t + deviation * noise) as f32;

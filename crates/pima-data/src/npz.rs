@@ -47,7 +47,7 @@ pub(crate) struct MetaModality {
 /// | `<modality>` | (D, C, H, W), (D, C, L) or (D, L) | an image, a curve or a vector per row, physical units |
 /// | `present_<modality>` | (D) bool | which rows have it; absent if all do |
 /// | `axis_<modality>` | (L) f64 | where along the curve it was measured |
-/// | `label` | (D) i64 | known classes, 0 and up |
+/// | `label` | (D) i64 | known classes, 0 and up; -1 where it is not known |
 /// | `held_out` | (D) bool | rows set aside for testing |
 /// | `group` | (D) i64 | rows of one number belong together and are never split |
 /// | `meta` | bytes | JSON: the names and units |
@@ -122,7 +122,8 @@ fn write_arrays(dataset: &Dataset, mut npz: NpzWriter<BufWriter<File>>) -> Resul
         meta.modalities.push(about);
     }
     if let Some(labels) = dataset.labels() {
-        let values: Array1<i64> = labels.values().iter().map(|&label| label as i64).collect();
+        let label = |row| labels.of(row).map_or(-1, |label| label as i64);
+        let values: Array1<i64> = (0..labels.values().len()).map(label).collect();
         npz.add_array(LABEL, &values)?;
     }
     if let Some(held_out) = dataset.held_out() {

@@ -206,25 +206,39 @@ impl ArrayStream {
         }
     }
 
-    /// All numbers of an array that count something from 0: labels, groups.
+    /// All numbers of an array that count something from 0: groups.
     pub(crate) fn indices(mut self) -> Result<Vec<usize>> {
-        let n = self.length()?;
-        let values = if self.holds::<i64>() {
-            self.next(n, |x: i64| x)?
-        } else if self.holds::<i32>() {
-            self.next::<i32, _>(n, i64::from)?
-        } else if self.holds::<u8>() {
-            self.next::<u8, _>(n, i64::from)?
-        } else {
-            return Err(self.wrong_type("int64, int32 or uint8"));
-        };
-        let index = |(row, value): (usize, i64)| {
-            usize::try_from(value).map_err(|_| {
-                let name = &self.name;
-                npz_error(&self.path, format!("array '{name}', row {row}: {value} is no {name}; they count from 0"))
-            })
+        let values = self.whole_numbers()?;
+        let index = |(row, value): (usize, i64)| usize::try_from(value).map_err(|_| self.no_index(row, value));
+        values.into_iter().enumerate().map(index).collect()
+    }
+
+    /// The same where -1 stands for none: labels.
+    pub(crate) fn indices_or_none(mut self) -> Result<Vec<Option<usize>>> {
+        let values = self.whole_numbers()?;
+        let index = |(row, value): (usize, i64)| match value {
+            -1 => Ok(None),
+            _ => usize::try_from(value).map(Some).map_err(|_| self.no_index(row, value)),
         };
         values.into_iter().enumerate().map(index).collect()
+    }
+
+    fn no_index(&self, row: usize, value: i64) -> Error {
+        let name = &self.name;
+        npz_error(&self.path, format!("array '{name}', row {row}: {value} is no {name}; they count from 0"))
+    }
+
+    fn whole_numbers(&mut self) -> Result<Vec<i64>> {
+        let n = self.length()?;
+        if self.holds::<i64>() {
+            self.next(n, |x: i64| x)
+        } else if self.holds::<i32>() {
+            self.next::<i32, _>(n, i64::from)
+        } else if self.holds::<u8>() {
+            self.next::<u8, _>(n, i64::from)
+        } else {
+            Err(self.wrong_type("int64, int32 or uint8"))
+        }
     }
 
     /// All elements of an array of one dimension.

@@ -271,19 +271,16 @@ fn read_meta(archive: &mut Archive) -> Result<Meta> {
 }
 
 fn read_labels(archive: &mut Archive, names: Option<Vec<String>>) -> Result<Labels> {
-    let labels = archive.stream(LABEL)?.indices()?;
+    let labels = archive.stream(LABEL)?.indices_or_none()?;
     // Far above any number of classes, far below what a table of their names could not hold.
-    if let Some((row, label)) = labels.iter().enumerate().find(|(_, label)| **label >= 1 << 20) {
+    let known = || labels.iter().enumerate().filter_map(|(row, label)| label.map(|label| (row, label)));
+    if let Some((row, label)) = known().find(|&(_, label)| label >= 1 << 20) {
         let problem = format!("array '{LABEL}', row {row}: {label} is no label; labels count from 0");
         return Err(npz_error(archive.path(), problem));
     }
-    match names {
-        Some(names) => Labels::named(labels, names),
-        None => {
-            let n_labels = labels.iter().max().map_or(0, |most| most + 1);
-            Labels::new(labels, n_labels)
-        }
-    }
+    let n_labels = known().map(|(_, label)| label + 1).max().unwrap_or(0);
+    let names = names.unwrap_or_else(|| (0..n_labels).map(|label| label.to_string()).collect());
+    Labels::partial(labels, names)
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ fn dataset() -> Dataset {
         ModalityData::with_missing("stress", stress, gaps, vec![true, false, true]).unwrap().with_units("GPa"),
     ];
     let names = vec!["soft".to_owned(), "hard".to_owned()];
-    let labels = Labels::named(vec![1, 0, 1], names).unwrap();
+    let labels = Labels::partial(vec![Some(1), Some(0), None], names).unwrap();
     Dataset::new("a test", modalities, Some(labels))
         .unwrap()
         .with_held_out(vec![false, false, true])
@@ -90,9 +90,9 @@ fn what_is_no_dataset_says_why() {
     assert_eq!(empty, "dataset 'mine' has no modalities");
     let negative = text(written(|npz| {
         npz.add_array("x", &array![[1.0], [2.0]]).unwrap();
-        npz.add_array("label", &array![0_i64, -1]).unwrap();
+        npz.add_array("label", &array![0_i64, -2]).unwrap();
     }));
-    assert!(negative.contains("array 'label', row 1: -1 is no label"), "{negative}");
+    assert!(negative.contains("array 'label', row 1: -2 is no label"), "{negative}");
     let bools = written(|npz| npz.add_array("x", &array![[true, false]]).unwrap()).unwrap();
     assert_eq!(bools.modality("x").unwrap().values().unwrap(), array![[1.0_f32, 0.0]]);
     let short = text(written(|npz| {

@@ -103,8 +103,9 @@ pub fn calibration(
             }
             if let (Some(labels), Some(assignment)) = (dataset.labels(), assignment) {
                 for (b, &cluster) in most_probable(inferred.responsibilities.view()).iter().enumerate() {
+                    let Some(label) = labels.of(chunk[b]) else { continue };
                     probability.push(inferred.responsibilities[[b, cluster]]);
-                    right.push(assignment.get(cluster).copied().flatten() == Some(labels.values()[chunk[b]]));
+                    right.push(assignment.get(cluster).copied().flatten() == Some(label));
                 }
             }
         }

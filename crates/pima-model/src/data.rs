@@ -73,7 +73,12 @@ pub fn load_data(config: &ExperimentConfig, locations: &DataLocations, seed: u64
                 let oscillators = manufacture_oscillators(labels(&dataset, &modality.name)?, &options, data.seed)?;
                 dataset = dataset.with_modality(oscillators)?;
             }
-            SourceConfig::Npz(_) | SourceConfig::Npy(_) | SourceConfig::Table(_) | SourceConfig::ImageFolder(_) => {}
+            SourceConfig::Npz(_)
+            | SourceConfig::Npy(_)
+            | SourceConfig::Hdf5(_)
+            | SourceConfig::Table(_)
+            | SourceConfig::TableFolder(_)
+            | SourceConfig::ImageFolder(_) => {}
         }
     }
     let names: Vec<&str> = config.modalities.iter().map(|m| m.name.as_str()).collect();
@@ -180,8 +185,10 @@ pub fn known_states(config: &ExperimentConfig, m: usize, n_labels: usize) -> Res
 
 /// What a manufactured modality is made from.
 fn labels<'a>(dataset: &'a Dataset, name: &str) -> Result<&'a Labels> {
-    dataset.labels().ok_or_else(|| Error::Modality {
+    let known = dataset.labels().filter(|labels| labels.n_known() == dataset.n_samples());
+    known.ok_or_else(|| Error::Modality {
         modality: name.to_owned(),
-        problem: "a manufactured modality is made from labels, and this collection has none".to_owned(),
+        problem: "a manufactured modality is made from labels, and not every sample of this collection has one"
+            .to_owned(),
     })
 }

@@ -125,14 +125,13 @@ pub fn evaluate(
         Ok::<_, Error>(())
     })?;
     let clusters = most_probable(responsibilities.view());
-    let labels: Option<Vec<usize>> =
-        dataset.labels().map(|labels| rows.iter().map(|&row| labels.values()[row]).collect());
+    let labels: Option<Vec<Option<usize>>> =
+        dataset.labels().map(|labels| rows.iter().map(|&row| labels.of(row)).collect());
     let n_labels = dataset.labels().map_or(0, pima_data::Labels::n_labels);
-    let scores = labels
-        .as_deref()
-        .filter(|l| !l.is_empty())
-        .map(|l| scores(l, clusters.as_slice().unwrap_or(&[]), n_labels, model.prior.n_clusters()));
-    let scores = scores.transpose()?;
+    let scores = match &labels {
+        Some(labels) => scores(labels, clusters.as_slice().unwrap_or(&[]), n_labels, model.prior.n_clusters())?,
+        None => None,
+    };
     let judge = |means: &Array3<f64>| {
         let each = model.modality_names().zip(means.outer_iter());
         each.map(|(name, means)| Ok((name.to_owned(), alone_evaluation(model, means, labels.as_deref(), n_labels)?)))
@@ -169,19 +168,30 @@ pub fn evaluate(
     })
 }
 
-pub(crate) fn scores(labels: &[usize], clusters: &[usize], n_labels: usize, n_clusters: usize) -> Result<Scores> {
-    Ok(Scores {
-        accuracy: unsupervised_accuracy(labels, clusters, n_labels, n_clusters)?,
-        nmi: nmi(labels, clusters, n_labels, n_clusters)?,
-        ari: ari(labels, clusters, n_labels, n_clusters)?,
-        purity: purity(labels, clusters, n_labels, n_clusters)?,
-    })
+/// Scores of the samples whose label is known; `None` where there is no such sample.
+pub(crate) fn scores(
+    labels: &[Option<usize>],
+    clusters: &[usize],
+    n_labels: usize,
+    n_clusters: usize,
+) -> Result<Option<Scores>> {
+    let known = labels.iter().zip(clusters).filter_map(|(label, &cluster)| Some(((*label)?, cluster)));
+    let (labels, clusters): (Vec<usize>, Vec<usize>) = known.unzip();
+    if labels.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Scores {
+        accuracy: unsupervised_accuracy(&labels, &clusters, n_labels, n_clusters)?,
+        nmi: nmi(&labels, &clusters, n_labels, n_clusters)?,
+        ari: ari(&labels, &clusters, n_labels, n_clusters)?,
+        purity: purity(&labels, &clusters, n_labels, n_clusters)?,
+    }))
 }
 
 fn alone_evaluation(
     model: &Model,
     mean: ArrayView2<'_, f64>,
-    labels: Option<&[usize]>,
+    labels: Option<&[Option<usize>]>,
     n_labels: usize,
 ) -> Result<AloneEvaluation> {
     let has: Vec<usize> = (0..mean.nrows()).filter(|&row| !mean[[row, 0]].is_nan()).collect();
@@ -189,11 +199,18 @@ fn alone_evaluation(
     let assigned = if has.is_empty() { Array1::zeros(0) } else { model.prior.assign(seen.view())? };
     let mut clusters = vec![None; mean.nrows()];
     has.iter().zip(&assigned).for_each(|(&row, &cluster)| clusters[row] = Some(cluster));
-    let accuracy = labels.filter(|_| !has.is_empty()).map(|labels| {
-        let labels: Vec<usize> = has.iter().map(|&row| labels[row]).collect();
-        unsupervised_accuracy(&labels, assigned.as_slice().unwrap_or(&[]), n_labels, model.prior.n_clusters())
-    });
-    Ok(AloneEvaluation { latent_mean: mean.to_owned(), clusters, accuracy: accuracy.transpose()?.map(|a| a.accuracy) })
+    let scored = match labels {
+        Some(labels) => {
+            let labels: Vec<Option<usize>> = has.iter().map(|&row| labels[row]).collect();
+            scores(&labels, assigned.as_slice().unwrap_or(&[]), n_labels, model.prior.n_clusters())?
+        }
+        None => None,
+    };
+    Ok(AloneEvaluation {
+        latent_mean: mean.to_owned(),
+        clusters,
+        accuracy: scored.map(|scores| scores.accuracy.accuracy),
+    })
 }
 
 /// Adds squared errors of each coordinate in normalised units, and the number of samples, per modality.

@@ -47,7 +47,7 @@ struct Seen {
     from: Array2<f64>,
     /// (D,t), normalised.
     target: Array2<f64>,
-    labels: Option<Vec<usize>>,
+    labels: Option<Vec<Option<usize>>>,
 }
 
 /// Fits the methods that a config names to the training samples and judges them on every split; `None` where it names none.
@@ -86,10 +86,10 @@ pub fn compare_with_peers(
         let error = ridge.predict(seen.from.view()).map_err(failed)? - &seen.target;
         let points = components.scores(seen.from.view()).map_err(failed)?;
         let scored = match (&seen.labels, dataset.labels().map(Labels::n_labels)) {
-            (Some(labels), Some(n_labels)) if !labels.is_empty() => {
-                let scored = partitions.iter().map(|partition| {
+            (Some(labels), Some(n_labels)) => {
+                let scored = partitions.iter().filter_map(|partition| {
                     let clusters = nearest(points.view(), partition.centres.view());
-                    scores(labels, &clusters, n_labels, config.model.clusters)
+                    scores(labels, &clusters, n_labels, config.model.clusters).transpose()
                 });
                 scored.collect::<Result<_>>()?
             }
@@ -115,7 +115,7 @@ impl Seen {
         let mut seen = Self {
             from: Array2::zeros((rows.len(), size(from))),
             target: Array2::zeros((rows.len(), size(target))),
-            labels: dataset.labels().map(|labels| rows.iter().map(|&row| labels.values()[row]).collect()),
+            labels: dataset.labels().map(|labels| rows.iter().map(|&row| labels.of(row)).collect()),
         };
         let batches = Batches::new(dataset, normalisations)?;
         let mut batch = Batch::default();

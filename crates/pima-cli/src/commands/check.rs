@@ -35,8 +35,10 @@ pub(super) fn describe(config: &ExperimentConfig, survey: &Survey) -> String {
     let split = &survey.split;
     let labels = survey.labels.as_ref().map(|labels| {
         let counts = labels.iter().map(|(_, n)| *n);
-        let (least, most) = (counts.clone().min().unwrap_or(0), counts.max().unwrap_or(0));
-        format!("labels, for reports only: {} classes of {least} to {most} samples\n", labels.len())
+        let (least, most) = (counts.clone().min().unwrap_or(0), counts.clone().max().unwrap_or(0));
+        let unknown = survey.n_samples - counts.sum::<usize>();
+        let without = if unknown > 0 { format!(", {unknown} samples without") } else { String::new() };
+        format!("labels, for reports only: {} classes of {least} to {most} samples{without}\n", labels.len())
     });
     format!(
         "{}: {}\n{table}samples: {}, of them {} to train on, {} to validate, {} to test\n{}model: {} latent dimensions, {} clusters, {} network parameters\n",

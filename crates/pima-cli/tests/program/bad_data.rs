@@ -160,7 +160,7 @@ fn text_where_numbers_should_be_is_told_with_its_line_and_column() {
         &bench,
         "path = \"data/chemistry.csv\", id = \"sample\" }\nunits",
         "path = \"data/chemistry.h5\" }\nunits",
-        &["data/chemistry.h5: HDF5 is not read; save the arrays by numpy.savez"],
+        &["data/chemistry.h5: is HDF5 and no table; say kind = \"hdf5\" and dataset = \"...\""],
     );
 }
 

@@ -1,6 +1,7 @@
 //! `pima init`, and the folder of specimens that `pima data` writes: data as they lie in a folder, and the configurations that go with them.
 
 use std::fs;
+use std::path::Path;
 
 use ndarray::{Array1, Array2, Array3};
 use ndarray_npy::{NpzWriter, WriteNpyExt};
@@ -86,12 +87,43 @@ fn init_takes_arrays_by_their_order() {
 }
 
 #[test]
+fn init_takes_hdf5_parquet_and_a_folder_with_a_curve_a_file() {
+    let bench = Bench::new(TINY);
+    fs::create_dir_all(bench.path("lab/tension")).unwrap();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pima-data/tests/fixtures");
+    fs::copy(fixtures.join("packed.h5"), bench.path("lab/compression.h5")).unwrap();
+    fs::copy(fixtures.join("table_zstd.parquet"), bench.path("lab/table.parquet")).unwrap();
+    for k in 0..6 {
+        let curve = format!("strain,stress\n0,0\n0.5,{k}\n1,{}\n", 2 * k);
+        fs::write(bench.path(&format!("lab/tension/s{k}.csv")), curve).unwrap();
+    }
+    // Two of its columns have holes, and one lists of unequal length: said with the row, and left to the user.
+    let said = bench.fails("init lab", 2);
+    assert!(said.contains("table.parquet, row 2: column 'Fe' is empty; fill it in"), "{said}");
+    fs::remove_file(bench.path("lab/table.parquet")).unwrap();
+    bench.ok("init lab");
+    let text = fs::read_to_string(bench.path("lab/pima.toml")).unwrap();
+    for part in [
+        "source = { kind = \"hdf5\", path = \"compression.h5\", dataset = \"/stress\" }",
+        "source = { kind = \"table-folder\", path = \"tension\", axis = \"strain\", columns = [\"stress\"] }",
+        "axis = { name = \"strain\", units = \"\" }  # its points come from the file",
+    ] {
+        assert!(text.contains(part), "{part:?} in: {text}");
+    }
+    let (out, _) = bench.ok("check lab/pima.toml");
+    let row = |name: &str| out.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name}: {out}"));
+    // One of six was not measured.
+    assert!(row("stress ").contains("5 vector") && row("stress ").contains("16.7 %"), "{out}");
+    assert!(row("tension ").contains("1x3 curve") && row("tension ").contains("strain 0 to 1"), "{out}");
+}
+
+#[test]
 fn init_of_a_folder_without_data_writes_nothing() {
     let bench = Bench::new(TINY);
     fs::create_dir(bench.path("empty")).unwrap();
     fs::write(bench.path("empty/notes.txt"), "later").unwrap();
     let said = bench.fails("init empty", 2);
-    assert!(said.contains("empty: no data here: put .npz, .npy or .csv files"), "{said}");
+    assert!(said.contains("empty: no data here: put .npz, .npy, .h5, .csv or .parquet files"), "{said}");
     assert!(!bench.path("empty/pima.toml").exists());
     assert!(bench.fails("init nowhere", 2).contains("nowhere: No such file"));
 }

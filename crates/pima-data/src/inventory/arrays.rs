@@ -1,12 +1,15 @@
-//! Arrays that NumPy saved: which hold samples, which say something of them.
+//! Arrays of a file: which hold samples, which say something of them.
 
 use std::path::{Path, PathBuf};
 
-use super::{CURVE, Candidate, ID_NAMES, LABEL_NAMES, LabelCandidate, Seen, are_classes, distinct, is_one_of, plain};
+use super::{
+    CURVE, Candidate, ID_NAMES, LABEL_NAMES, LabelCandidate, Seen, are_classes, distinct, is_one_of, n_classes, plain,
+};
 use crate::error::Result;
 use crate::npz::is_reserved;
 use crate::npz_archive::{Archive, open_npy};
-use crate::sources::{ModalityKind, NamesFile, NpyFile, NpzArray, Source, SourceReader};
+use crate::sources::hdf5::{Hdf5, last_part};
+use crate::sources::{Hdf5Dataset, ModalityKind, NamesFile, NpyFile, NpzArray, Source, SourceReader};
 
 /// What a sample of an array of this shape is most likely to be.
 struct Guess {
@@ -39,33 +42,121 @@ fn guess(shape: &[usize], has_axis: bool) -> Option<Guess> {
     Some(Guess { kind, channels_last, remark })
 }
 
-pub(super) fn look_at_npz(path: &Path, seen: &mut Seen) -> Result<()> {
-    let mut archive = Archive::open(path)?;
-    let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut shapes: Vec<(String, Vec<usize>, bool)> = Vec::new();
-    for name in archive.names().into_iter().filter(|name| !is_reserved(name) || name == "label") {
-        let mut array = archive.stream(&name)?;
-        shapes.push((name, array.shape().to_vec(), array.numbers(0).is_ok()));
+/// A file of several arrays.
+trait Arrays {
+    /// The name, the shape and whether it holds numbers, of every array that a user put there.
+    fn all(&mut self) -> Result<Vec<(String, Vec<usize>, bool)>>;
+    /// A list of names or numbers, as text.
+    fn texts(&mut self, name: &str) -> Result<Vec<String>>;
+    /// Whether an array says where along a curve it was measured.
+    fn has_axis(&mut self, name: &str) -> bool;
+    /// The array as a source.
+    fn source(&self, name: &str, id: Option<&str>, channels_last: bool) -> Source;
+    /// The array as labels.
+    fn labels(&self, name: &str, id: Option<&str>) -> NamesFile;
+    /// What such an array is called.
+    const WORD: &'static str;
+}
+
+impl Arrays for Archive {
+    const WORD: &'static str = "array";
+
+    fn all(&mut self) -> Result<Vec<(String, Vec<usize>, bool)>> {
+        let names = self.names().into_iter().filter(|name| !is_reserved(name) || name == "label");
+        let about = |name: String| {
+            let mut array = self.stream(&name)?;
+            Ok((name, array.shape().to_vec(), array.numbers(0).is_ok()))
+        };
+        names.map(about).collect()
     }
+
+    fn texts(&mut self, name: &str) -> Result<Vec<String>> {
+        self.stream(name)?.texts()
+    }
+
+    fn has_axis(&mut self, name: &str) -> bool {
+        self.rank(&format!("axis_{name}")).is_some()
+    }
+
+    fn source(&self, name: &str, id: Option<&str>, channels_last: bool) -> Source {
+        let (path, array) = (self.path().to_owned(), Some(name.to_owned()));
+        Source::Npz(NpzArray { path, array, id: id.map(str::to_owned), channels_last })
+    }
+
+    fn labels(&self, name: &str, id: Option<&str>) -> NamesFile {
+        let (path, array) = (self.path().to_owned(), Some(name.to_owned()));
+        NamesFile { path, array, id: id.map(str::to_owned), ..NamesFile::default() }
+    }
+}
+
+impl Arrays for Hdf5 {
+    const WORD: &'static str = "data set";
+
+    fn all(&mut self) -> Result<Vec<(String, Vec<usize>, bool)>> {
+        let mut all = Vec::new();
+        for name in self.names()? {
+            let values = self.values(&name)?;
+            all.push((name, values.shape().to_vec(), values.is_number()));
+        }
+        Ok(all)
+    }
+
+    fn texts(&mut self, name: &str) -> Result<Vec<String>> {
+        self.values(name)?.texts()
+    }
+
+    fn has_axis(&mut self, _: &str) -> bool {
+        false
+    }
+
+    fn source(&self, name: &str, id: Option<&str>, channels_last: bool) -> Source {
+        let (path, dataset) = (self.path().to_owned(), Some(name.to_owned()));
+        Source::Hdf5(Hdf5Dataset { path, dataset, id: id.map(str::to_owned), channels_last })
+    }
+
+    fn labels(&self, name: &str, id: Option<&str>) -> NamesFile {
+        let (path, dataset) = (self.path().to_owned(), Some(name.to_owned()));
+        NamesFile { path, dataset, id: id.map(str::to_owned), ..NamesFile::default() }
+    }
+}
+
+pub(super) fn look_at_npz(path: &Path, seen: &mut Seen) -> Result<()> {
+    look_at(path, &mut Archive::open(path)?, seen)
+}
+
+pub(super) fn look_at_hdf5(path: &Path, seen: &mut Seen) -> Result<()> {
+    look_at(path, &mut Hdf5::open(path)?, seen)
+}
+
+fn look_at<A: Arrays>(path: &Path, archive: &mut A, seen: &mut Seen) -> Result<()> {
+    let word = A::WORD;
+    let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let shapes = archive.all()?;
     // As many samples as most arrays have rows.
     let rows = |shape: &[usize]| shape.first().copied().unwrap_or(0);
     let alike = |n: usize| shapes.iter().filter(|(_, shape, _)| rows(shape) == n).count();
     let n_samples = shapes.iter().map(|(_, shape, _)| rows(shape)).max_by_key(|&n| (alike(n), n)).unwrap_or(0);
     let is_list = |shape: &[usize]| shape == [n_samples];
-    let id =
-        shapes.iter().find(|(name, shape, is_number)| is_list(shape) && (is_one_of(&ID_NAMES, name) || !is_number));
-    let id = id.map(|(name, ..)| name.clone());
-    let ids = id.as_ref().map(|id| archive.stream(id)?.texts()).transpose()?.filter(|ids| distinct(ids) == ids.len());
-    let id = id.filter(|_| ids.is_some());
-    let has_axis = |archive: &mut Archive, name: &str| archive.rank(&format!("axis_{name}")).is_some();
+    let texts = |archive: &mut A, name: &str| archive.texts(name).ok();
+    // What goes by such a name comes before any other text.
+    let is_id = |name: &str| is_one_of(&ID_NAMES, last_part(name));
+    let lists = || shapes.iter().filter(|(_, shape, _)| is_list(shape));
+    let named = lists().filter(|(name, ..)| is_id(name));
+    let mut candidates = named.chain(lists().filter(|(name, _, is_number)| !is_id(name) && !is_number));
+    let found = candidates.find_map(|(name, ..)| {
+        let ids = texts(archive, name)?;
+        (distinct(&ids) == ids.len()).then(|| (name.clone(), ids))
+    });
+    let (id, ids) = found.unzip();
     for (name, shape, is_number) in &shapes {
         if Some(name) == id.as_ref() {
             continue;
         }
-        let n_classes = if is_list(shape) { distinct(&archive.stream(name)?.texts()?) } else { 0 };
-        if is_list(shape) && (is_one_of(&LABEL_NAMES, name) || !is_number) && are_classes(n_classes, n_samples) {
-            let labels =
-                NamesFile { path: path.to_owned(), array: Some(name.clone()), id: id.clone(), ..NamesFile::default() };
+        let texts = if is_list(shape) { texts(archive, name) } else { None };
+        let n_classes = texts.as_deref().map_or(0, n_classes);
+        let is_label = is_one_of(&LABEL_NAMES, last_part(name)) || !is_number;
+        if is_label && are_classes(n_classes, n_samples) {
+            let labels = archive.labels(name, id.as_deref());
             seen.labels.push(LabelCandidate { file: labels, ids: ids.clone(), n_samples, n_classes });
             continue;
         }
@@ -73,33 +164,36 @@ pub(super) fn look_at_npz(path: &Path, seen: &mut Seen) -> Result<()> {
             let is_axis =
                 shape.len() == 1 && shapes.iter().any(|(_, other, _)| other.len() > 1 && other.last() == shape.last());
             if !is_axis {
-                seen.left_out.push(format!(
-                    "{file}, array {name}: its shape is {shape:?}, and most arrays have {n_samples} rows"
-                ));
+                let why = match is_number {
+                    true => format!("its shape is {shape:?}, and most have {n_samples} rows"),
+                    false => "holds no numbers, and neither ids nor classes".to_owned(),
+                };
+                seen.left_out.push(format!("{file}, {word} {name}: {why}"));
             }
             continue;
         }
-        let own_axis = has_axis(&mut archive, name);
+        let own_axis = archive.has_axis(name);
         let axis_array = shapes.iter().find(|(_, other, number)| {
             *number && shape.len() > 1 && other.len() == 1 && other.last() == shape.last() && !is_list(other)
         });
         let axis_array = axis_array.map(|(name, ..)| name.clone()).filter(|_| !own_axis);
         let Some(Guess { kind, channels_last, remark }) = guess(shape, own_axis || axis_array.is_some()) else {
-            seen.left_out.push(format!("{file}, array {name}: a shape of {shape:?} is no modality"));
+            seen.left_out.push(format!("{file}, {word} {name}: a shape of {shape:?} is no modality"));
             continue;
         };
-        let source = NpzArray { path: path.to_owned(), array: Some(name.clone()), id: id.clone(), channels_last };
-        let reader = SourceReader::open(&Source::Npz(source.clone()), name, Some(kind))?;
+        let source = archive.source(name, id.as_deref(), channels_last);
+        let reader = SourceReader::open(&source, name, Some(kind))?;
         seen.candidates.push(Candidate {
-            name: plain(name),
+            name: plain(last_part(name)),
             kind,
             shape: reader.shape(),
+            units: reader.units().to_owned(),
             n_samples,
             ids: ids.clone(),
             axis_array: axis_array.filter(|_| kind == ModalityKind::Curve),
             has_axis: own_axis,
             remark,
-            source: Source::Npz(source),
+            source,
         });
     }
     Ok(())
@@ -125,7 +219,7 @@ pub(super) fn look_at_npy(paths: &[PathBuf], seen: &mut Seen) -> Result<()> {
         let own_ids = ids.as_ref().filter(|(_, ids)| ids.len() == n_samples);
         let (ids_path, ids) = (own_ids.map(|(path, _)| (*path).clone()), own_ids.map(|(_, ids)| ids.clone()));
         let is_number = array.numbers(0).is_ok();
-        let n_classes = if shape.len() == 1 { distinct(&open_npy(path)?.texts()?) } else { 0 };
+        let n_classes = if shape.len() == 1 { n_classes(&open_npy(path)?.texts()?) } else { 0 };
         if shape.len() == 1 && (is_one_of(&LABEL_NAMES, &stem(path)) || !is_number) && are_classes(n_classes, n_samples)
         {
             let file = NamesFile { path: path.clone(), ids: ids_path, ..NamesFile::default() };
@@ -140,7 +234,19 @@ pub(super) fn look_at_npy(paths: &[PathBuf], seen: &mut Seen) -> Result<()> {
         let reader = SourceReader::open(&source, "", Some(kind))?;
         let (shape, name) = (reader.shape(), plain(&stem(path)));
         let (axis_array, has_axis) = (None, false);
-        seen.candidates.push(Candidate { name, source, kind, shape, n_samples, ids, axis_array, has_axis, remark });
+        let units = String::new();
+        seen.candidates.push(Candidate {
+            name,
+            source,
+            kind,
+            shape,
+            units,
+            n_samples,
+            ids,
+            axis_array,
+            has_axis,
+            remark,
+        });
     }
     Ok(())
 }

@@ -44,6 +44,7 @@ pub(super) fn look(folder: &Path, seen: &mut Seen) -> Result<()> {
         source: Source::ImageFolder(ImageFolder { path: folder.to_owned(), size, colour: false }),
         kind: ModalityKind::Image,
         shape: ModalityShape::Image { channels: 1, height: rows, width: columns },
+        units: String::new(),
         n_samples: files.len(),
         ids: Some(ids),
         axis_array: None,

@@ -4,6 +4,8 @@
 mod arrays;
 // Folders of images.
 mod images;
+// Folders of tables.
+mod table_folders;
 // Tables.
 mod tables;
 #[cfg(test)]
@@ -15,7 +17,9 @@ use std::path::{Path, PathBuf};
 use pima_core::ModalityShape;
 
 use crate::error::{Error, Result};
-use crate::sources::{ModalityKind, NamesFile, Source};
+use crate::sources::hdf5::is_hdf5;
+use crate::sources::parquet::is_parquet;
+use crate::sources::{MISSING, ModalityKind, NamesFile, Source};
 use crate::spectra::natural;
 
 /// Names that people give to what their samples are called.
@@ -39,11 +43,13 @@ pub struct Candidate {
     pub kind: ModalityKind,
     /// The shape of a sample.
     pub shape: ModalityShape,
+    /// Units of the values, where the source tells them.
+    pub units: String,
     /// How many samples there are.
     pub n_samples: usize,
     /// What they are called, if the source tells.
     pub ids: Option<Vec<String>>,
-    /// The array of the same `.npz` that could be its axis.
+    /// The array of the same `.npz`, or the data set of the same HDF5 file, that could be its axis.
     pub axis_array: Option<String>,
     /// Whether the source itself says its axis.
     pub has_axis: bool,
@@ -85,7 +91,7 @@ struct Seen {
     left_out: Vec<String>,
 }
 
-/// Looks at the `.npz`, `.npy` and `.csv` files of a folder, at its images, and at the images of the folders in it.
+/// Looks at the `.npz`, `.npy`, HDF5, `.csv` and Parquet files of a folder, at its images, and at the images and tables of the folders in it.
 ///
 /// # Errors
 /// [`Error::Io`] for a folder that cannot be read, and what the readers of files say of one that is damaged.
@@ -95,11 +101,16 @@ pub fn take_inventory(folder: &Path) -> Result<Inventory> {
     for path in entries(folder)? {
         let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         match ending.as_str() {
-            _ if path.is_dir() => images::look(&path, &mut seen)?,
+            _ if path.is_dir() => {
+                images::look(&path, &mut seen)?;
+                table_folders::look(&path, &mut seen)?;
+            }
             "npz" => arrays::look_at_npz(&path, &mut seen)?,
             "npy" => arrays.push(path),
             "csv" | "tsv" => tables::look(&path, &mut seen)?,
-            "h5" | "hdf5" | "mat" | "nc" | "parquet" | "xls" | "xlsx" => {
+            _ if is_hdf5(&path) => arrays::look_at_hdf5(&path, &mut seen)?,
+            _ if is_parquet(&path) => tables::look_at_parquet(&path, &mut seen)?,
+            "mat" | "nc" | "feather" | "arrow" | "xls" | "xlsx" => {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 seen.left_out
                     .push(format!("{name}: .{ending} files are not read; save arrays as .npz, tables as .csv"));
@@ -199,11 +210,12 @@ fn forget_ids(source: &mut Source) {
     match source {
         Source::Npz(source) => source.id = None,
         Source::Npy(source) => source.ids = None,
+        Source::Hdf5(source) => source.id = None,
         Source::Table(source) => {
             // Named, it is not taken for a value.
             source.except.extend(source.id.take());
         }
-        Source::ImageFolder(_) => {}
+        Source::TableFolder(_) | Source::ImageFolder(_) => {}
     }
 }
 
@@ -214,7 +226,9 @@ fn relative(source: &mut Source, folder: &Path) {
             strip(&mut source.path, folder);
             source.ids.iter_mut().for_each(|ids| strip(ids, folder));
         }
+        Source::Hdf5(source) => strip(&mut source.path, folder),
         Source::Table(source) => strip(&mut source.path, folder),
+        Source::TableFolder(source) => strip(&mut source.path, folder),
         Source::ImageFolder(source) => strip(&mut source.path, folder),
     }
 }
@@ -238,7 +252,13 @@ fn is_one_of(names: &[&str], name: &str) -> bool {
 
 /// Whether so many different things said of the samples can be their classes.
 fn are_classes(n: usize, n_samples: usize) -> bool {
-    n <= MOST_CLASSES.min(n_samples / 2)
+    n > 0 && n <= MOST_CLASSES.min(n_samples / 2)
+}
+
+/// How many classes these are; empty ones are not known.
+fn n_classes(texts: &[String]) -> usize {
+    let is_known = |text: &&String| !(text.is_empty() || MISSING.contains(&text.to_lowercase().as_str()));
+    texts.iter().filter(is_known).collect::<HashSet<_>>().len()
 }
 
 fn distinct(texts: &[String]) -> usize {

@@ -5,82 +5,153 @@ use std::path::Path;
 
 use pima_core::ModalityShape;
 
-use super::{Candidate, ID_NAMES, LABEL_NAMES, LabelCandidate, Seen, are_classes, is_one_of, plain};
+use super::{CURVE, Candidate, ID_NAMES, LABEL_NAMES, LabelCandidate, Seen, are_classes, is_one_of, plain};
 use crate::error::Result;
+use crate::sources::parquet::{CellKind, PANDAS_INDEX, ParquetTable};
 use crate::sources::{MISSING, ModalityKind, NamesFile, Source, TableColumns, rows_of_table};
 
-/// One column, as far as it has been read.
+/// One column.
 struct Column {
     heading: String,
     is_number: bool,
-    /// Whether something stands in every line.
-    full: bool,
+    /// Lines in which something stands.
+    n_full: usize,
+    /// Different cells.
     texts: HashSet<String>,
+    /// A cell a line.
+    cells: Vec<String>,
+}
+
+impl Column {
+    fn new(heading: &str, is_number: bool) -> Self {
+        Self { heading: heading.to_owned(), is_number, n_full: 0, texts: HashSet::new(), cells: Vec::new() }
+    }
+
+    fn push(&mut self, cell: String) {
+        if !(cell.is_empty() || MISSING.contains(&cell.to_lowercase().as_str())) {
+            self.n_full += 1;
+            self.texts.insert(cell.clone());
+        }
+        self.cells.push(cell);
+    }
 }
 
 /// Takes the columns of numbers for a modality.
 pub(super) fn look(path: &Path, seen: &mut Seen) -> Result<()> {
     let mut columns: Vec<Column> = Vec::new();
-    let mut lines: Vec<Vec<String>> = Vec::new();
+    let mut n_samples = 0;
     rows_of_table(path, |_, cells| {
         if columns.is_empty() {
-            let column = |heading: &&str| Column {
-                heading: (*heading).to_owned(),
-                is_number: true,
-                full: true,
-                texts: HashSet::new(),
-            };
-            columns = cells.iter().map(column).collect();
+            columns = cells.iter().map(|heading| Column::new(heading, true)).collect();
             return Ok(());
         }
-        for (cell, column) in cells.iter().zip(&mut columns) {
-            if cell.is_empty() || MISSING.contains(&cell.to_lowercase().as_str()) {
-                column.full = false;
-            } else {
-                column.is_number &= cell.parse::<f64>().is_ok();
-                column.texts.insert((*cell).to_owned());
-            }
+        for (at, column) in columns.iter_mut().enumerate() {
+            column.push(cells.get(at).copied().unwrap_or_default().to_owned());
         }
-        lines.push(cells.iter().map(|cell| (*cell).to_owned()).collect());
+        n_samples += 1;
         Ok(())
     })?;
-    let n_samples = lines.len();
+    for column in &mut columns {
+        column.is_number = column.texts.iter().all(|cell| cell.parse::<f64>().is_ok());
+    }
+    judge(path, &columns, Vec::new(), n_samples, seen);
+    Ok(())
+}
+
+/// Takes the columns of numbers for a modality, and each column of lists for another.
+pub(super) fn look_at_parquet(path: &Path, seen: &mut Seen) -> Result<()> {
+    let table = ParquetTable::open(path)?;
+    let (mut columns, mut lists, mut others) = (Vec::new(), Vec::new(), Vec::new());
+    for (at, heading) in table.headings().into_iter().enumerate() {
+        match table.kind(at) {
+            kind @ (CellKind::Number | CellKind::Text) => {
+                let mut column = Column::new(heading, kind == CellKind::Number);
+                table.texts(at)?.into_iter().for_each(|cell| column.push(cell));
+                if !heading.starts_with(PANDAS_INDEX) {
+                    columns.push(column);
+                }
+            }
+            CellKind::List => {
+                let length = table.lists(at)?.iter().map(Vec::len).find(|&length| length > 0);
+                lists.extend(length.map(|length| (heading.to_owned(), length)));
+                others.push(heading.to_owned());
+            }
+            CellKind::Other(_) => others.push(heading.to_owned()),
+        }
+    }
+    let id = judge(path, &columns, others, table.n_rows(), seen);
+    for (heading, length) in lists {
+        let (kind, shape) = match length >= CURVE {
+            true => (ModalityKind::Curve, ModalityShape::Curve { channels: 1, length }),
+            false => (ModalityKind::Vector, ModalityShape::Vector { length }),
+        };
+        let remark = match kind {
+            ModalityKind::Curve => {
+                format!("taken for a curve, having {length} values; \"vector\" if they have no order")
+            }
+            _ => String::new(),
+        };
+        let named = vec![heading.clone()];
+        let source = TableColumns {
+            path: path.to_owned(),
+            columns: named,
+            id: id.map(|at| columns[at].heading.clone()),
+            ..TableColumns::default()
+        };
+        seen.candidates.push(Candidate {
+            name: plain(&heading),
+            source: Source::Table(source),
+            kind,
+            shape,
+            units: String::new(),
+            n_samples: table.n_rows(),
+            ids: id.map(|at| columns[at].cells.clone()),
+            axis_array: None,
+            has_axis: false,
+            remark,
+        });
+    }
+    Ok(())
+}
+
+/// What the columns of a table are, beside `others` that are neither numbers nor text; the place of the ids.
+fn judge(path: &Path, columns: &[Column], others: Vec<String>, n_samples: usize, seen: &mut Seen) -> Option<usize> {
     let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     if n_samples == 0 {
         seen.left_out.push(format!("{file}: no lines below its heading"));
-        return Ok(());
+        return None;
     }
-    let each = |column: &Column| column.full && column.texts.len() == n_samples;
+    let each = |column: &Column| column.texts.len() == n_samples;
     let id = columns
         .iter()
         .position(|column| each(column) && is_one_of(&ID_NAMES, &column.heading))
         .or_else(|| columns.iter().position(|column| each(column) && !column.is_number));
     let is_class = |column: &Column| {
         let few = are_classes(column.texts.len(), n_samples);
-        column.full && few && (is_one_of(&LABEL_NAMES, &column.heading) || !column.is_number)
+        // Some may not be known.
+        let most = 2 * column.n_full >= n_samples;
+        most && few && (is_one_of(&LABEL_NAMES, &column.heading) || !column.is_number)
     };
     let named = |column: &Column| is_one_of(&LABEL_NAMES, &column.heading);
     let label = (0..columns.len())
         .filter(|&at| Some(at) != id && is_class(&columns[at]))
         .max_by_key(|&at| (named(&columns[at]), std::cmp::Reverse(at)));
     let heading = |at: usize| columns[at].heading.clone();
-    let ids: Option<Vec<String>> =
-        id.map(|at| lines.iter().map(|line| line.get(at).cloned().unwrap_or_default()).collect());
+    let ids = id.map(|at| columns[at].cells.clone());
     if let Some(at) = label {
         let file =
             NamesFile { path: path.to_owned(), column: Some(heading(at)), id: id.map(heading), ..NamesFile::default() };
         let n_classes = columns[at].texts.len();
         seen.labels.push(LabelCandidate { file, ids: ids.clone(), n_samples, n_classes });
     }
-    let others = |at: &usize| Some(*at) != id && Some(*at) != label;
-    let values: Vec<usize> = (0..columns.len()).filter(|at| others(at) && columns[*at].is_number).collect();
-    let except: Vec<String> =
-        (0..columns.len()).filter(|at| others(at) && !columns[*at].is_number).map(heading).collect();
+    let rest = |at: &usize| Some(*at) != id && Some(*at) != label;
+    let values: Vec<usize> = (0..columns.len()).filter(|at| rest(at) && columns[*at].is_number).collect();
+    let texts: Vec<String> = (0..columns.len()).filter(|at| rest(at) && !columns[*at].is_number).map(heading).collect();
     if values.is_empty() {
-        if label.is_none() {
+        if label.is_none() && others.is_empty() {
             seen.left_out.push(format!("{file}: no columns of numbers"));
         }
-        return Ok(());
+        return id;
     }
     let points: Vec<f64> = values.iter().filter_map(|&at| columns[at].heading.parse().ok()).collect();
     let is_curve = points.len() == values.len() && points.len() >= 3 && points.windows(2).all(|pair| pair[0] < pair[1]);
@@ -89,23 +160,25 @@ pub(super) fn look(path: &Path, seen: &mut Seen) -> Result<()> {
         true => (ModalityKind::Curve, ModalityShape::Curve { channels: 1, length }),
         false => (ModalityKind::Vector, ModalityShape::Vector { length }),
     };
-    let remark = match except.len() {
+    let remark = match texts.len() {
         0 => String::new(),
-        _ => format!("text is left out: {}", except.join(", ")),
+        _ => format!("text is left out: {}", texts.join(", ")),
     };
-    let mut columns = TableColumns { path: path.to_owned(), except, id: id.map(heading), ..TableColumns::default() };
+    let except = texts.into_iter().chain(others).collect();
+    let mut source = TableColumns { path: path.to_owned(), except, id: id.map(heading), ..TableColumns::default() };
     // A label column is left out by whoever reads it as such; it may turn out not to be used.
-    columns.except.extend(label.map(heading));
+    source.except.extend(label.map(heading));
     seen.candidates.push(Candidate {
         name: plain(&path.file_stem().unwrap_or_default().to_string_lossy()),
-        source: Source::Table(columns),
+        source: Source::Table(source),
         kind,
         shape,
+        units: String::new(),
         n_samples,
         ids,
         axis_array: None,
         has_axis: is_curve,
         remark,
     });
-    Ok(())
+    id
 }

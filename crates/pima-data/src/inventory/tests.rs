@@ -7,6 +7,7 @@ use ndarray::{Array1, Array2, Array3};
 use ndarray_npy::{NpzWriter, write_npy};
 
 use super::*;
+use crate::sources::{Hdf5Dataset, TableFolder};
 
 fn names(inventory: &Inventory) -> Vec<(&str, String)> {
     inventory.candidates.iter().map(|candidate| (candidate.name.as_str(), candidate.shape.to_string())).collect()
@@ -28,7 +29,7 @@ fn tables_and_images_are_matched_by_their_ids() {
     fs::write(at("curves.csv"), curves).unwrap();
     fs::write(at("other.csv"), "a,b\n1,2\n3,4\n5,6\n").unwrap();
     fs::write(at("notes.txt"), "nothing").unwrap();
-    fs::write(at("more.h5"), "").unwrap();
+    fs::write(at("more.mat"), "").unwrap();
     let found = take_inventory(folder.path()).unwrap();
     assert!(found.by_ids);
     let expected = [("curves", "1x3 curve"), ("photos", "1x32x64 image"), ("strength", "2 vector")];
@@ -56,6 +57,79 @@ fn arrays_are_matched_by_their_order_and_find_their_axis() {
     assert_eq!((found.by_ids, found.candidates[1].axis_array.as_deref()), (false, Some("strain")));
     assert_eq!(found.labels.map(|labels| labels.n_classes), Some(4));
     assert!(found.left_out.is_empty(), "{:?}", found.left_out);
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+#[test]
+fn hdf5_says_its_ids_labels_axis_and_units() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::copy(fixture("new.h5"), folder.path().join("lab.h5")).unwrap();
+    let found = take_inventory(folder.path()).unwrap();
+    assert!(found.by_ids);
+    let stress = found.candidates.iter().find(|candidate| candidate.name == "stress").unwrap();
+    let source = Hdf5Dataset {
+        path: "lab.h5".into(),
+        dataset: Some("/tests/stress".to_owned()),
+        id: Some("/tests/id".to_owned()),
+        channels_last: false,
+    };
+    assert_eq!(stress.source, Source::Hdf5(source));
+    assert_eq!((stress.kind, stress.units.as_str()), (ModalityKind::Curve, "MPa"));
+    assert_eq!(stress.axis_array.as_deref(), Some("/tests/strain"));
+    // Two classes and no label are three texts of six samples.
+    let labels = found.labels.unwrap();
+    assert_eq!((labels.file.dataset.as_deref(), labels.n_classes), (Some("/tests/treatment"), 2));
+    assert!(found.left_out.iter().any(|line| line.starts_with("lab.h5, data set /ragged: ")), "{:?}", found.left_out);
+}
+
+#[test]
+fn parquet_gives_its_columns_of_numbers_and_each_of_lists() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::copy(fixture("table_zstd.parquet"), folder.path().join("t.parquet")).unwrap();
+    let found = take_inventory(folder.path()).unwrap();
+    let expected = [("t", "6 vector"), ("stress", "5 vector"), ("uneven", "2 vector")];
+    assert_eq!(names(&found), expected.map(|(name, shape)| (name, shape.to_owned())));
+    let Source::Table(table) = &found.candidates[0].source else { panic!("a table") };
+    assert_eq!(table.id.as_deref(), Some("specimen"));
+    assert_eq!(table.except, ["stress", "uneven", "day", "phase"]);
+    assert_eq!(found.labels.unwrap().file.column.as_deref(), Some("phase"));
+}
+
+#[test]
+fn a_folder_of_tables_is_a_curve_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("tests")).unwrap();
+    let at = |name: &str| folder.path().join("tests").join(name);
+    for k in 0..3 {
+        fs::write(at(&format!("s{k}.csv")), format!("machine,strain,stress,time\nA,0,{k},0\nA,1,2,1\n")).unwrap();
+    }
+    let found = take_inventory(folder.path()).unwrap();
+    let [candidate] = &found.candidates[..] else { panic!("{found:?}") };
+    let source = TableFolder {
+        path: "tests".into(),
+        axis: Some("strain".to_owned()),
+        columns: vec!["stress".to_owned()],
+        ..TableFolder::default()
+    };
+    assert_eq!(candidate.source, Source::TableFolder(source.clone()));
+    assert_eq!((candidate.n_samples, candidate.shape.to_string().as_str(), candidate.has_axis), (3, "1x2 curve", true));
+    assert_eq!(candidate.remark, "the files also have time");
+    // Other points in one of them: all are brought to common ones.
+    fs::write(at("s3.csv"), "machine,strain,stress,time\nA,0.1,5,0\nA,1,2,1\nA,1.5,2,1\n").unwrap();
+    let found = take_inventory(folder.path()).unwrap();
+    assert_eq!(found.candidates[0].source, Source::TableFolder(TableFolder { points: Some(64), ..source }));
+    assert!(found.candidates[0].remark.starts_with("the files do not have the same points"));
+    // What cannot be read is left out, with its place.
+    fs::write(at("s3.csv"), "machine,strain,stress,time\nA,0.1,high,0\n").unwrap();
+    let found = take_inventory(folder.path()).unwrap();
+    assert!(
+        found.left_out[0].contains("s3.csv, line 2: column 'stress': 'high' is not a number"),
+        "{:?}",
+        found.left_out
+    );
 }
 
 #[test]

@@ -81,7 +81,7 @@ impl Default for OscillatorOptions {
 /// noise. Row `d` depends on the seed, `d` and its label alone: a longer data set begins with the shorter one.
 ///
 /// # Errors
-/// [`Error::Parameter`] for a noise that is negative or not finite, and as [`oscillator_trajectories`].
+/// [`Error::Parameter`] for a noise that is negative or not finite, [`Error::NoLabel`] for a row without one, and as [`oscillator_trajectories`].
 pub fn manufacture_oscillators(labels: &Labels, options: &OscillatorOptions, seed: u64) -> Result<ModalityData> {
     let deviation = options.noise_deviation;
     if !(deviation.is_finite() && deviation >= 0.0) {
@@ -91,6 +91,7 @@ pub fn manufacture_oscillators(labels: &Labels, options: &OscillatorOptions, see
             requirement: "must be zero or positive, and finite",
         });
     }
+    let of_row = labels.all_known()?;
     let OscillatorTrajectories { times, states, derivatives, .. } =
         oscillator_trajectories(labels.n_labels(), options)?;
     let clean = match options.measured {
@@ -103,7 +104,7 @@ pub fn manufacture_oscillators(labels: &Labels, options: &OscillatorOptions, see
     let flat = values.as_slice_mut().unwrap_or(&mut []);
     flat.par_chunks_exact_mut(shape.size()).enumerate().for_each(|(row, curve)| {
         let mut rng = generators.row(row);
-        for (x, clean) in curve.iter_mut().zip(clean.index_axis(Axis(0), labels.values()[row])) {
+        for (x, clean) in curve.iter_mut().zip(clean.index_axis(Axis(0), of_row[row])) {
             let noise: f64 = StandardNormal.sample(&mut rng);
             *x = (clean + deviation * noise) as f32;
         }

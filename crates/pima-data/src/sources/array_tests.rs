@@ -51,7 +51,7 @@ fn an_npz_says_ids_masks_and_axes() {
     assert_eq!(samples.shape(), ModalityShape::Curve { channels: 1, length: 2 });
     assert_eq!(samples.ids().unwrap(), ["7", "3", "12", "4"]);
     assert_eq!(samples.present, [true, false, true, false]);
-    assert_eq!(samples.values.whole().unwrap(), array![[1.0, 2.0], [0.0, 0.0], [5.0, 6.0], [0.0, 0.0]]);
+    assert_eq!(samples.table(), array![[1.0, 2.0], [0.0, 0.0], [5.0, 6.0], [0.0, 0.0]]);
     assert_eq!(samples.points(), Some([0.5, 1.5].as_slice()));
     assert_eq!(open(&source, Some(ModalityKind::Vector)).shape(), ModalityShape::Vector { length: 2 });
 
@@ -86,7 +86,7 @@ fn numbers_of_any_type_are_read_and_names_too() {
     let folder = folder.path();
     let of = |path: PathBuf| {
         let source = Source::Npy(NpyFile { path, ..NpyFile::default() });
-        open(&source, None).whole().unwrap().values.whole().unwrap().into_owned()
+        open(&source, None).whole().unwrap().table()
     };
     let expected = array![[0.0_f32, 1.0], [2.0, 3.0]];
     assert_eq!(of(npy(folder, "a.npy", &expected)), expected);
@@ -106,7 +106,7 @@ fn numbers_of_any_type_are_read_and_names_too() {
     let source = Source::Npy(NpyFile { path: images, ids: None, channels_last: true });
     let samples = open(&source, None).whole().unwrap();
     assert_eq!(samples.shape(), ModalityShape::Image { channels: 3, height: 2, width: 5 });
-    let values = samples.values.whole().unwrap();
+    let values = samples.table();
     assert_eq!((values[[0, 4]], values[[0, 10]], values[[0, 26]]), (4.0, 100.0, 211.0));
 }
 
@@ -164,6 +164,16 @@ fn labels_come_from_tables_and_arrays() {
     assert!(missing.contains("t.csv: nothing is said of sample 'd'"), "{missing}");
     let fewer = read_names(&file(None)).unwrap().groups(None, 2).unwrap_err().to_string();
     assert!(fewer.contains("3 entries for 2 samples"), "{fewer}");
+    // An empty label is one that is not known; a group must be.
+    fs::write(folder.join("t.csv"), "sample,class\na,hard\nb,\nc,NA\n").unwrap();
+    let partial = read_names(&file(Some("sample"))).unwrap();
+    let abc = ["a", "b", "c"].map(str::to_owned);
+    let labels = partial.labels(Some(&abc), 3).unwrap();
+    assert_eq!((labels.of(0), labels.of(1), labels.of(2), labels.n_labels()), (Some(0), None, None, 1));
+    let group = partial.groups(Some(&abc), 3).unwrap_err().to_string();
+    assert!(group.contains("t.csv: the group of sample 'b' is empty; say of each sample"), "{group}");
+    let none = partial.labels(Some(&abc[1..]), 2).unwrap_err().to_string();
+    assert!(none.contains("t.csv: no label in it is known; leave it out"), "{none}");
     // Numbers are in the order of numbers.
     let path = npy(folder, "y.npy", &Array1::from(vec![10_i64, 2, 10]));
     let labels = read_names(&NamesFile { path, ..NamesFile::default() }).unwrap().labels(None, 3).unwrap();

@@ -1,10 +1,11 @@
-//! Arrays that NumPy saved, read some samples at a time.
+//! Arrays of files, read some samples at a time.
 
 use std::path::{Path, PathBuf};
 
 use pima_core::ModalityShape;
 use serde::{Deserialize, Serialize};
 
+use super::hdf5::{Hdf5, Hdf5Dataset, Hdf5Values};
 use super::{Block, ModalityKind, at_file};
 use crate::error::{Error, Place, Result};
 use crate::modality::MeasurementAxis;
@@ -59,6 +60,7 @@ pub(super) struct ArrayRows {
 enum Values {
     Stream(ArrayStream),
     Whole(std::vec::IntoIter<f32>),
+    Hdf5(Box<Hdf5Values>),
 }
 
 /// What an array source says besides its values.
@@ -105,6 +107,28 @@ pub(super) fn open_npy_file(source: &NpyFile, kind: Option<ModalityKind>) -> Res
     let ids = source.ids.as_deref().map(|path| open_npy(path)?.texts()).transpose()?;
     check_ids(source.ids.as_deref().unwrap_or(&source.path), ids.as_deref(), rows.n_rows)?;
     Ok((rows, About { ids, axis: None, units: String::new() }))
+}
+
+/// Opens the data set of an HDF5 file for the modality of this name.
+pub(super) fn open_hdf5(
+    source: &Hdf5Dataset,
+    modality: &str,
+    kind: Option<ModalityKind>,
+) -> Result<(ArrayRows, About)> {
+    let path = source.path.as_path();
+    let file = Hdf5::open(path)?;
+    let mut values = file.choose(source.dataset.as_deref(), modality)?;
+    let ids = source.id.as_deref().map(|id| file.values(id)?.texts()).transpose()?;
+    let units = values.units();
+    // None yet: only that their type will do.
+    values.rows(0)?;
+    let (shape, n_rows) =
+        shape_and_rows(values.shape(), kind, source.channels_last).map_err(|problem| values.fail(problem))?;
+    check_ids(path, ids.as_deref(), n_rows)?;
+    let (path, channels_last) = (path.to_owned(), source.channels_last);
+    let rows =
+        ArrayRows { path, values: Values::Hdf5(Box::new(values)), mask: None, shape, channels_last, n_rows, at: 0 };
+    Ok((rows, About { ids, axis: None, units }))
 }
 
 fn check_ids(path: &Path, ids: Option<&[String]>, n_rows: usize) -> Result<()> {
@@ -157,11 +181,8 @@ impl ArrayRows {
     ) -> Result<Self> {
         // None yet: only that their type will do.
         stream.numbers(0)?;
-        let shape = sample_shape(stream.shape(), kind, channels_last).map_err(|problem| stream.fail(problem))?;
-        let n_rows = stream.shape().first().copied().unwrap_or(0);
-        if n_rows == 0 || shape.size() == 0 {
-            return Err(stream.fail("is empty; a modality has at least one sample and one value".to_owned()));
-        }
+        let (shape, n_rows) =
+            shape_and_rows(stream.shape(), kind, channels_last).map_err(|problem| stream.fail(problem))?;
         if let Some(mask) = &mask
             && mask.len() != n_rows
         {
@@ -189,6 +210,7 @@ impl ArrayRows {
         let mut values = match &mut self.values {
             Values::Stream(stream) => stream.numbers(n * size)?,
             Values::Whole(values) => values.by_ref().take(n * size).collect(),
+            Values::Hdf5(values) => values.rows(n)?,
         };
         let mut present = Vec::with_capacity(n);
         for (k, row) in values.chunks_exact_mut(size).enumerate() {
@@ -212,6 +234,20 @@ impl ArrayRows {
         self.at += n;
         Ok(Some(Block { values, present }))
     }
+}
+
+/// The shape of a sample in an array of this shape, and how many there are: some.
+fn shape_and_rows(
+    sizes: &[usize],
+    kind: Option<ModalityKind>,
+    channels_last: bool,
+) -> std::result::Result<(ModalityShape, usize), String> {
+    let shape = sample_shape(sizes, kind, channels_last)?;
+    let n_rows = sizes.first().copied().unwrap_or(0);
+    if n_rows == 0 || shape.size() == 0 {
+        return Err("is empty; a modality has at least one sample and one value".to_owned());
+    }
+    Ok((shape, n_rows))
 }
 
 /// The shape of a sample in an array of this shape, whose first axis is the samples'.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::hdf5::{Hdf5, is_hdf5};
 use super::{at_file, ending, rows_of_table};
 use crate::error::{Error, Place, Result};
 use crate::modality::MeasurementAxis;
@@ -29,10 +30,10 @@ pub struct AxisOptions {
     /// The last point of evenly spaced ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<f64>,
-    /// A file with the points: an `.npy`, a table of one column without a heading, or an `.npz`.
+    /// A file with the points: an `.npy`, a table of one column without a heading, an `.npz`, or an HDF5 file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
-    /// The array of the `.npz`, or of the modality's own `.npz` where no path is given.
+    /// The array of the `.npz` or the data set of the HDF5 file, of the modality's own where no path is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub array: Option<String>,
 }
@@ -91,8 +92,12 @@ impl AxisOptions {
 fn read_points(path: &Path, array: Option<&str>) -> Result<Vec<f64>> {
     match (ending(path).as_str(), array) {
         ("npz", Some(array)) => Archive::open(path)?.stream(array)?.points(),
+        (_, Some(array)) if is_hdf5(path) => Hdf5::open(path)?.values(array)?.points(),
         ("npz", None) => Err(at_file(path, "which array is the axis? Say axis.array".to_owned())),
-        (_, Some(_)) => Err(at_file(path, "axis.array is for .npz files; leave it out, or give axis.path".to_owned())),
+        (_, None) if is_hdf5(path) => Err(at_file(path, "which data set is the axis? Say axis.array".to_owned())),
+        (_, Some(_)) => {
+            Err(at_file(path, "axis.array is for .npz and HDF5 files; leave it out, or give axis.path".to_owned()))
+        }
         ("npy", None) => open_npy(path)?.points(),
         _ => {
             let mut points = Vec::new();

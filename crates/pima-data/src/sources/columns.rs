@@ -1,4 +1,4 @@
-//! Columns of a CSV table with a heading: a vector, or a curve, in every line.
+//! Columns of a table with a heading, CSV or Parquet: a vector, or a curve, in every line.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -7,14 +7,15 @@ use ndarray::Array2;
 use pima_core::ModalityShape;
 use serde::{Deserialize, Serialize};
 
-use super::{Samples, at_file, bare_axis, rows_of_table};
+use super::parquet::{PANDAS_INDEX, is_parquet};
+use super::{Samples, at_file, bare_axis, parquet_columns, rows_of_table};
 use crate::error::{Error, Place, Result};
 use crate::spectra::shown;
 
 /// Cells that say that nothing was measured, besides empty ones, in lower case.
 pub(crate) const MISSING: [&str; 4] = ["na", "nan", "n/a", "null"];
 
-/// Which columns of a CSV file are a modality. The first line names the columns.
+/// Which columns of a CSV file, whose first line names them, or of a Parquet file are a modality.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TableColumns {
@@ -35,27 +36,37 @@ pub struct TableColumns {
 }
 
 /// Where the cells of a line go.
-struct Layout {
-    headings: Vec<String>,
+pub(super) struct Layout {
+    pub(super) headings: Vec<String>,
     /// Place of each value.
-    columns: Vec<usize>,
-    id: Option<usize>,
+    pub(super) columns: Vec<usize>,
+    pub(super) id: Option<usize>,
 }
 
-/// Reads columns of a table, one sample a line. A line whose cells are all empty (or NA, NaN, null) is a sample without this modality.
+/// Reads columns of a table, one sample a line. A line whose cells are all empty (or NA, NaN, null) is a sample without this modality. Columns
+/// of a Parquet file (`.parquet`, `.pq`) may hold a list of numbers each: with `curve` they are its channels.
 ///
 /// # Errors
-/// [`Error::Io`], and [`Error::Table`] with the line for a column that is not there, a cell that is no number or not finite, a line that is
+/// [`Error::Io`], and [`Error::Table`] with the line (of a Parquet file with the row, from 0) for a column that is not there, a cell that is no number or not finite, a line that is
 /// empty in part or has another number of cells, an id that is empty or given twice, and a table without lines.
 pub fn read_columns(table: &TableColumns) -> Result<Samples> {
     let path = table.path.as_path();
+    if is_parquet(path) {
+        return parquet_columns::read(table);
+    }
     let wrong = |line, problem| Error::Table { path: path.to_owned(), place: Place::Line(line), problem };
     let mut layout: Option<Layout> = None;
     let (mut values, mut present, mut ids) = (Vec::new(), Vec::new(), Vec::new());
     let mut lines: HashMap<String, u64> = HashMap::new();
     rows_of_table(path, |line, cells| {
         let Some(layout) = &layout else {
-            layout = Some(Layout::find(table, cells).map_err(|problem| wrong(line, problem))?);
+            let found = Layout::find(table, cells, "the first line").map_err(|problem| wrong(line, problem))?;
+            // Numbers over a curve are its axis; over anything else they are the first sample.
+            if !table.curve && found.columns.iter().all(|&at| cells[at].parse::<f64>().is_ok()) {
+                let problem = "the first line is a line of numbers; write the names of the columns above it, or say kind = \"curve\" if it is the axis";
+                return Err(wrong(line, problem.to_owned()));
+            }
+            layout = Some(found);
             return Ok(());
         };
         if cells.len() != layout.headings.len() {
@@ -124,8 +135,8 @@ pub fn read_columns(table: &TableColumns) -> Result<Samples> {
 }
 
 impl Layout {
-    /// From the heading.
-    fn find(table: &TableColumns, cells: &[&str]) -> Result<Self, String> {
+    /// From the heading; `place` is where it stands, in words.
+    pub(super) fn find(table: &TableColumns, cells: &[&str], place: &str) -> Result<Self, String> {
         let headings: Vec<String> = cells.iter().map(|cell| shown(cell)).collect();
         let known = || headings.join(", ");
         let named = |name: &str| {
@@ -133,28 +144,25 @@ impl Layout {
             match (found.next(), found.next()) {
                 (Some(at), None) => Ok(at),
                 (Some(_), Some(_)) => Err(format!("two columns are named '{}'; rename one", shown(name))),
-                (None, _) => Err(format!("no column '{}'; the first line has {}", shown(name), known())),
+                (None, _) => Err(format!("no column '{}'; {place} has {}", shown(name), known())),
             }
         };
         let id = table.id.as_deref().map(named).transpose()?;
         let except = table.except.iter().map(|name| named(name)).collect::<Result<Vec<_>, _>>()?;
         let columns = if table.columns.is_empty() {
-            (0..cells.len()).filter(|at| Some(*at) != id && !except.contains(at)).collect()
+            let is_value =
+                |at: &usize| Some(*at) != id && !except.contains(at) && !cells[*at].starts_with(PANDAS_INDEX);
+            (0..cells.len()).filter(is_value).collect()
         } else {
             table.columns.iter().map(|name| named(name)).collect::<Result<Vec<_>, _>>()?
         };
         if columns.is_empty() {
             return Err("no columns besides the id".to_owned());
         }
-        let layout = Self { headings, columns, id };
-        // Numbers over a curve are its axis; over anything else they are the first sample.
-        if !table.curve && layout.columns.iter().all(|&at| cells[at].parse::<f64>().is_ok()) {
-            return Err("the first line is a line of numbers; write the names of the columns above it, or say kind = \"curve\" if it is the axis".to_owned());
-        }
-        Ok(layout)
+        Ok(Self { headings, columns, id })
     }
 
-    fn points(&self) -> Option<Vec<f64>> {
+    pub(super) fn points(&self) -> Option<Vec<f64>> {
         let points: Vec<f64> = self.columns.iter().map(|&at| self.headings[at].parse().ok()).collect::<Option<_>>()?;
         let increasing = points.windows(2).all(|pair| pair[0] < pair[1]);
         (increasing && points.iter().all(|point| point.is_finite())).then_some(points)

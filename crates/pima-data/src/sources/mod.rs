@@ -6,14 +6,26 @@ mod arrays;
 mod axis;
 // Columns of a table.
 mod columns;
+// Data sets of HDF5 files.
+pub(crate) mod hdf5;
 // A folder of images.
 mod images;
 // Labels and groups.
 mod names;
+// Parquet files.
+pub(crate) mod parquet;
+// Columns of Parquet files.
+mod parquet_columns;
 // Any source, some samples at a time.
+mod reader;
+// A folder of tables.
 #[cfg(test)]
 mod array_tests;
-mod reader;
+#[cfg(test)]
+mod format_tests;
+pub(crate) mod table_folder;
+#[cfg(test)]
+mod table_folder_tests;
 #[cfg(test)]
 mod tests;
 
@@ -32,9 +44,11 @@ pub use arrays::{NpyFile, NpzArray};
 pub use axis::AxisOptions;
 pub(crate) use columns::MISSING;
 pub use columns::{TableColumns, read_columns};
+pub use hdf5::Hdf5Dataset;
 pub use images::{ImageFolder, read_images};
 pub use names::{Names, NamesFile, read_names};
 pub use reader::{Block, Source, SourceReader};
+pub use table_folder::{TableFolder, read_table_folder};
 
 /// What a sample of a modality is, where its source alone does not say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +114,12 @@ impl Samples {
     #[must_use]
     pub fn without_ids(self) -> Self {
         Self { ids: None, ..self }
+    }
+
+    /// All values (D, values of a sample).
+    #[cfg(test)]
+    fn table(&self) -> ndarray::Array2<f32> {
+        self.values.whole().unwrap().into_owned()
     }
 
     fn wrong(&self, problem: String) -> Error {
@@ -210,9 +230,16 @@ fn union(sources: &[(String, Samples)], with: &Samples) -> Result<Vec<String>> {
 /// Calls `visit` with the line, from 1, and the cells of every line of a table, the heading first.
 pub(crate) fn rows_of_table(path: &Path, mut visit: impl FnMut(u64, &[&str]) -> Result<()>) -> Result<()> {
     match ending(path).as_str() {
-        "h5" | "hdf5" | "hdf" | "nc" | "mat" => {
+        _ if hdf5::is_hdf5(path) => {
+            let problem = "is HDF5 and no table; say kind = \"hdf5\" and dataset = \"...\"";
+            Err(at_file(path, problem.to_owned()))
+        }
+        _ if parquet::is_parquet(path) => {
+            Err(at_file(path, "is Parquet; here a text file with one number a line is read, or an .npy".to_owned()))
+        }
+        "nc" | "mat" => {
             let problem =
-                "HDF5 is not read; save the arrays by numpy.savez('data.npz', name=h5py.File('...')['name'][:])";
+                "NetCDF and MATLAB files are not read; save the arrays by numpy.savez('data.npz', name=values)";
             Err(at_file(path, problem.to_owned()))
         }
         "xls" | "xlsx" | "ods" => Err(at_file(path, "spreadsheets are not read; save it as CSV".to_owned())),

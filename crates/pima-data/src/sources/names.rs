@@ -6,17 +6,19 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::columns::MISSING;
+use super::hdf5::{Hdf5, is_hdf5};
+use super::parquet::{ParquetTable, is_parquet};
 use super::{at_file, ending, rows_of_table};
 use crate::error::{Error, Place, Result};
 use crate::labels::Labels;
 use crate::npz_archive::{Archive, open_npy};
 use crate::spectra::shown;
 
-/// A column of a table, an array of an `.npz` or an `.npy` file that says one thing, a text or a number, of each sample.
+/// A column of a table, an array of an `.npz`, a data set of an HDF5 file or an `.npy` file that says one thing, a text or a number, of each sample.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NamesFile {
-    /// The file: a table, an `.npz` or an `.npy`.
+    /// The file: a table (CSV, Parquet), an `.npz`, an HDF5 file or an `.npy`.
     pub path: PathBuf,
     /// The column of a table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -24,7 +26,10 @@ pub struct NamesFile {
     /// The array of an `.npz`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub array: Option<String>,
-    /// The column or array of the same file that says what each sample is called; without it, samples are matched by their order.
+    /// The data set of an HDF5 file, such as `/group/name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<String>,
+    /// The column, array or data set of the same file that says what each sample is called; without it, samples are matched by their order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// The same in an `.npy` file of its own, for an `.npy`.
@@ -43,7 +48,7 @@ pub struct Names {
 /// Reads what is said of each sample.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::Table`] and [`Error::Npz`] for a column or an array that is not named or not there, and for a cell that is empty.
+/// [`Error::Io`]; [`Error::Table`] and [`Error::Npz`] for a column, an array or a data set that is not named or not there.
 pub fn read_names(file: &NamesFile) -> Result<Names> {
     let path = file.path.as_path();
     let key = |key: &Option<String>, what: &str| {
@@ -54,6 +59,16 @@ pub fn read_names(file: &NamesFile) -> Result<Names> {
             let mut archive = Archive::open(path)?;
             let texts = archive.stream(&key(&file.array, "array")?)?.texts()?;
             (texts, file.id.as_deref().map(|id| archive.stream(id)?.texts()).transpose()?)
+        }
+        _ if is_hdf5(path) => {
+            let hdf5 = Hdf5::open(path)?;
+            let texts = hdf5.values(&key(&file.dataset, "dataset")?)?.texts()?;
+            (texts, file.id.as_deref().map(|id| hdf5.values(id)?.texts()).transpose()?)
+        }
+        _ if is_parquet(path) => {
+            let table = ParquetTable::open(path)?;
+            let texts = table.texts(table.find(&key(&file.column, "column")?)?)?;
+            (texts, file.id.as_deref().map(|id| table.texts(table.find(id)?)).transpose()?)
         }
         "npy" => (open_npy(path)?.texts()?, file.ids.as_deref().map(|ids| open_npy(ids)?.texts()).transpose()?),
         _ => from_table(file, &key(&file.column, "column")?)?,
@@ -84,11 +99,6 @@ fn from_table(file: &NamesFile, column: &str) -> Result<(Vec<String>, Option<Vec
             return Ok(());
         };
         let text = cells.get(at).copied().unwrap_or_default();
-        if text.is_empty() || MISSING.contains(&text.to_lowercase().as_str()) {
-            return Err(wrong(format!(
-                "column '{column}' is empty; say what every sample is, or leave this column out"
-            )));
-        }
         texts.push(text.to_owned());
         if let Some(id) = id {
             ids.push(cells.get(id).copied().unwrap_or_default().to_owned());
@@ -111,7 +121,7 @@ impl Names {
                 let text = |id: &String| {
                     let row = place.get(id.as_str());
                     row.map(|&row| self.texts[row].as_str()).ok_or_else(|| {
-                        wrong(format!("nothing is said of sample '{id}'; add it, or leave the sample out"))
+                        wrong(format!("nothing is said of sample '{id}'; add it (with an empty label, if that is not known), or leave the sample out"))
                     })
                 };
                 ids.iter().map(text).collect()
@@ -129,25 +139,38 @@ impl Names {
         }
     }
 
-    /// Labels of these samples; numbers are in their order, texts in that of the alphabet.
+    /// Labels of these samples; numbers are in their order, texts in that of the alphabet. An empty cell (or NA, NaN, null) is a label that is not
+    /// known.
     ///
     /// # Errors
-    /// [`Error::Table`] for a sample without one, and where ids do not fit.
+    /// [`Error::Table`] where ids do not fit, and where no label is known.
     pub fn labels(&self, ids: Option<&[String]>, n_samples: usize) -> Result<Labels> {
         let texts = self.of(ids, n_samples)?;
-        let mut names: Vec<&str> = texts.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
+        let is_known = |text: &&str| !(text.is_empty() || MISSING.contains(&text.to_lowercase().as_str()));
+        let mut names: Vec<&str> =
+            texts.iter().copied().filter(is_known).collect::<BTreeSet<_>>().into_iter().collect();
+        if names.is_empty() {
+            return Err(at_file(&self.path, "no label in it is known; leave it out".to_owned()));
+        }
         if names.iter().all(|name| name.parse::<f64>().is_ok_and(f64::is_finite)) {
             names.sort_by(|a, b| a.parse::<f64>().unwrap_or(0.0).total_cmp(&b.parse::<f64>().unwrap_or(0.0)));
         }
         let place: HashMap<&str, usize> = names.iter().enumerate().map(|(label, &name)| (name, label)).collect();
-        Labels::named(texts.iter().map(|text| place[text]).collect(), names.into_iter().map(str::to_owned).collect())
+        let values = texts.iter().map(|text| place.get(text).copied()).collect();
+        Labels::partial(values, names.into_iter().map(str::to_owned).collect())
     }
 
     /// The group of each of these samples (D), by number.
     ///
     /// # Errors
-    /// As [`labels`](Self::labels).
+    /// As [`labels`](Self::labels), and for a sample whose group is not known.
     pub fn groups(&self, ids: Option<&[String]>, n_samples: usize) -> Result<Vec<usize>> {
-        Ok(self.labels(ids, n_samples)?.values().to_vec())
+        let groups = self.labels(ids, n_samples)?;
+        if let Some(row) = (0..n_samples).find(|&row| groups.of(row).is_none()) {
+            let sample = ids.map_or_else(|| format!("in row {row}"), |ids| format!("'{}'", ids[row]));
+            let problem = format!("the group of sample {sample} is empty; say of each sample which group it is in");
+            return Err(at_file(&self.path, problem));
+        }
+        Ok(groups.values().to_vec())
     }
 }

@@ -5,9 +5,10 @@ use std::path::Path;
 use ndarray::Array2;
 use pima_core::ModalityShape;
 
-use super::arrays::{ArrayRows, open_npy_file, open_npz_array};
+use super::arrays::{ArrayRows, open_hdf5, open_npy_file, open_npz_array};
 use super::{
-    ImageFolder, ModalityKind, NpyFile, NpzArray, Samples, TableColumns, at_file, ending, read_columns, read_images,
+    Hdf5Dataset, ImageFolder, ModalityKind, NpyFile, NpzArray, Samples, TableColumns, TableFolder, at_file, ending,
+    read_columns, read_images, read_table_folder,
 };
 use crate::error::{Error, Place, Result};
 use crate::modality::MeasurementAxis;
@@ -23,8 +24,12 @@ pub enum Source {
     Npz(NpzArray),
     /// An `.npy` file.
     Npy(NpyFile),
+    /// A data set of an HDF5 file.
+    Hdf5(Hdf5Dataset),
     /// Columns of a table.
     Table(TableColumns),
+    /// A folder of tables, each the curves of a sample.
+    TableFolder(TableFolder),
     /// A folder of images.
     ImageFolder(ImageFolder),
 }
@@ -35,7 +40,9 @@ impl Source {
         match self {
             Self::Npz(source) => &source.path,
             Self::Npy(source) => &source.path,
+            Self::Hdf5(source) => &source.path,
             Self::Table(source) => &source.path,
+            Self::TableFolder(source) => &source.path,
             Self::ImageFolder(source) => &source.path,
         }
     }
@@ -45,8 +52,9 @@ impl Source {
         match self {
             Self::Npz(source) => source.id.is_some(),
             Self::Npy(source) => source.ids.is_some(),
+            Self::Hdf5(source) => source.id.is_some(),
             Self::Table(source) => source.id.is_some(),
-            Self::ImageFolder(_) => false,
+            Self::TableFolder(_) | Self::ImageFolder(_) => false,
         }
     }
 }
@@ -89,6 +97,7 @@ impl SourceReader {
         let streamed = match source {
             Source::Npz(array) => Some(open_npz_array(array, modality, kind)?),
             Source::Npy(file) => Some(open_npy_file(file, kind)?),
+            Source::Hdf5(dataset) => Some(open_hdf5(dataset, modality, kind)?),
             _ => None,
         };
         if let Some((rows, about)) = streamed {
@@ -105,11 +114,15 @@ impl SourceReader {
             Source::Table(table) => {
                 read_columns(&TableColumns { curve: kind == Some(ModalityKind::Curve), ..table.clone() })?
             }
-            Source::ImageFolder(folder) if !folder.path.is_dir() && !ending(&folder.path).is_empty() => {
+            Source::TableFolder(_) if kind.is_some_and(|kind| kind != ModalityKind::Curve) => {
+                return Err(refuse("a folder of curves"));
+            }
+            Source::ImageFolder(_) | Source::TableFolder(_) if !path.is_dir() && !ending(path).is_empty() => {
                 return Err(at_file(path, "is no folder; for a single file choose another kind of source".to_owned()));
             }
+            Source::TableFolder(folder) => read_table_folder(folder)?,
             Source::ImageFolder(folder) => read_images(folder)?,
-            Source::Npz(_) | Source::Npy(_) => unreachable!("opened above"),
+            Source::Npz(_) | Source::Npy(_) | Source::Hdf5(_) => unreachable!("opened above"),
         };
         Ok(Self { rows: Rows::Whole { at: 0 }, about })
     }

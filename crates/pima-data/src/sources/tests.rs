@@ -27,7 +27,7 @@ fn columns_are_vectors_or_curves() {
     let samples = read_columns(&named).unwrap();
     assert_eq!(samples.shape(), ModalityShape::Vector { length: 2 });
     assert_eq!(samples.ids().unwrap(), columns(&["s1", "s2", "s, 3", "s4"]));
-    assert_eq!(samples.values.whole().unwrap(), array![[-3.0, 1.0], [0.0, 0.0], [6.0, 4.0], [0.0, 0.0]]);
+    assert_eq!(samples.table(), array![[-3.0, 1.0], [0.0, 0.0], [6.0, 4.0], [0.0, 0.0]]);
     assert_eq!(samples.present, [true, false, true, false]);
     let others = read_columns(&TableColumns { columns: Vec::new(), ..named }).unwrap();
     assert_eq!(others.values.gather(&[2]).unwrap().row(0), array![4.0, 1e-3, 6.0]);

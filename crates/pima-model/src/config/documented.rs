@@ -73,6 +73,12 @@ fn sections() -> Vec<Section> {
         ("`modality.axis`", modality("[modality.axis]\n@"), "modality.0.axis"),
         ("`source`, `kind = \"npz\"`", source("@\nkind = \"npz\"\npath = \"b.npz\""), "modality.1.source"),
         ("`source`, `kind = \"npy\"`", source("@\nkind = \"npy\"\npath = \"b.npy\""), "modality.1.source"),
+        ("`source`, `kind = \"hdf5\"`", source("@\nkind = \"hdf5\"\npath = \"b.h5\""), "modality.1.source"),
+        (
+            "`source`, `kind = \"table-folder\"`",
+            source("@\nkind = \"table-folder\"\npath = \"b\""),
+            "modality.1.source",
+        ),
         ("`source`, `kind = \"table\"`", source("@\nkind = \"table\"\npath = \"b.csv\""), "modality.1.source"),
         (
             "`source`, `kind = \"image-folder\"`",

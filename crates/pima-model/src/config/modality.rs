@@ -1,8 +1,8 @@
 //! One modality of an experiment: where its values come from, how they are normalised, encoded and decoded.
 
 use pima_data::{
-    AxisOptions, ImageFolder, ModalityKind, NormalisationMethod, NpyFile, NpzArray, OscillatorOptions, Source,
-    TableColumns,
+    AxisOptions, Hdf5Dataset, ImageFolder, ModalityKind, NormalisationMethod, NpyFile, NpzArray, OscillatorOptions,
+    Source, TableColumns, TableFolder,
 };
 use pima_experts::{Basis, FormulaOptions, HardeningOptions, OdeFormulaOptions, OdeOptions, PouOptions, Term};
 use pima_nets::{DecoderConfig, EncoderConfig};
@@ -98,8 +98,12 @@ pub enum SourceConfig {
     Npz(NpzArray),
     /// An `.npy` file.
     Npy(NpyFile),
-    /// Columns of a table (`.csv`), a sample a line.
+    /// A data set of an HDF5 file.
+    Hdf5(Hdf5Dataset),
+    /// Columns of a table (`.csv`, `.parquet`), a sample a line.
     Table(TableColumns),
+    /// A folder of tables, a sample a file.
+    TableFolder(TableFolder),
     /// A folder of images, a sample a file.
     ImageFolder(ImageFolder),
 }
@@ -110,7 +114,9 @@ impl SourceConfig {
         match self.clone() {
             Self::Npz(source) => Some(Source::Npz(source)),
             Self::Npy(source) => Some(Source::Npy(source)),
+            Self::Hdf5(source) => Some(Source::Hdf5(source)),
             Self::Table(source) => Some(Source::Table(source)),
+            Self::TableFolder(source) => Some(Source::TableFolder(source)),
             Self::ImageFolder(source) => Some(Source::ImageFolder(source)),
             Self::Images {} | Self::Data {} | Self::Line { .. } | Self::Oscillator(_) => None,
         }

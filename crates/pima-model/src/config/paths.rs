@@ -39,7 +39,9 @@ impl ExperimentConfig {
                     change(&mut source.path);
                     source.ids.iter_mut().for_each(&mut change);
                 }
+                SourceConfig::Hdf5(source) => change(&mut source.path),
                 SourceConfig::Table(source) => change(&mut source.path),
+                SourceConfig::TableFolder(source) => change(&mut source.path),
                 SourceConfig::ImageFolder(source) => change(&mut source.path),
                 SourceConfig::Images {}
                 | SourceConfig::Data {}

@@ -144,7 +144,7 @@ fn of_npz(config: &ExperimentConfig, seed: u64) -> Result<Survey> {
             }
         }
         if let Some(of_block) = block.labels() {
-            labels.extend_from_slice(of_block.values());
+            labels.extend((0..of_block.values().len()).map(|row| of_block.of(row)));
             label_names = of_block.names().to_vec();
         }
         held_out.extend_from_slice(block.held_out().unwrap_or(&[]));
@@ -156,7 +156,7 @@ fn of_npz(config: &ExperimentConfig, seed: u64) -> Result<Survey> {
     });
     let mut dataset = Dataset::new(name, modalities.collect::<pima_data::Result<_>>()?, None)?;
     if !labels.is_empty() {
-        dataset = dataset.with_labels(Labels::named(labels, label_names)?)?;
+        dataset = dataset.with_labels(Labels::partial(labels, label_names)?)?;
     }
     if !held_out.is_empty() {
         dataset = dataset.with_held_out(held_out)?;
@@ -233,7 +233,7 @@ fn finish(
         .collect();
     let labels = dataset.labels().map(|labels| {
         let mut counts: Vec<(String, usize)> = labels.names().iter().map(|name| (name.clone(), 0)).collect();
-        labels.values().iter().for_each(|&label| counts[label].1 += 1);
+        (0..labels.values().len()).filter_map(|row| labels.of(row)).for_each(|label| counts[label].1 += 1);
         counts
     });
     let mut survey = Survey {

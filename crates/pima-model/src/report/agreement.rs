@@ -28,7 +28,8 @@ fn correlation(dataset: &Dataset, pairs: impl Iterator<Item = (usize, f64, f64)>
     // (label, group) to sums over its rows: number, identified, true.
     let mut groups: BTreeMap<(usize, usize), [f64; 3]> = BTreeMap::new();
     for (row, identified, truth) in pairs.filter(|(_, a, b)| a.is_finite() && b.is_finite()) {
-        let label = dataset.labels().map_or(0, |labels| labels.values()[row]);
+        // Samples whose label is not known are a class of their own.
+        let label = dataset.labels().and_then(|labels| labels.of(row)).map_or(0, |label| label + 1);
         let group = dataset.groups().map_or(row, |groups| groups[row]);
         let sums = groups.entry((label, group)).or_default();
         sums.iter_mut().zip([1.0, identified, truth]).for_each(|(sum, value)| *sum += value);
@@ -89,7 +90,7 @@ pub fn class_mean_errors(
         batches.gather(chunk, &mut batch)?;
         for (m, (sum, count)) in means.iter_mut().enumerate() {
             for (b, x) in batch.values(m).outer_iter().enumerate().filter(|(b, _)| batch.weight()[[m, *b]] != 0.0) {
-                let label = labels.values()[chunk[b]];
+                let Some(label) = labels.of(chunk[b]) else { continue };
                 sum.row_mut(label).zip_mut_with(&x, |sum, &x| *sum += f64::from(x));
                 count[label] += 1.0;
             }
@@ -103,7 +104,8 @@ pub fn class_mean_errors(
         batches.gather(chunk, &mut batch)?;
         for (m, (square, n)) in squares.iter_mut().enumerate() {
             for (b, x) in batch.values(m).outer_iter().enumerate().filter(|(b, _)| batch.weight()[[m, *b]] != 0.0) {
-                let mean = means[m].0.row(labels.values()[chunk[b]]);
+                let Some(label) = labels.of(chunk[b]) else { continue };
+                let mean = means[m].0.row(label);
                 let error: Array1<f64> = x.iter().zip(mean).map(|(&x, mean)| (f64::from(x) - mean).powi(2)).collect();
                 // A class that was not met among the known is passed over.
                 if error.iter().all(|e| e.is_finite()) {

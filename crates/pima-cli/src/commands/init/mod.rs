@@ -31,7 +31,7 @@ pub(crate) fn run(args: &InitArgs) -> Outcome {
                 format!(" ({})", inventory.left_out.join("; "))
             };
             return Err(anyhow!(
-                "{}: no data here{why}: put .npz, .npy or .csv files or folders of images into it, a row or an image for each sample",
+                "{}: no data here{why}: put .npz, .npy, .h5, .csv or .parquet files or folders of images or of .csv files into it, a row or a file for each sample",
                 folder.display()
             ));
         }

@@ -36,7 +36,8 @@ fn write_config(text: &mut String, name: &str, inventory: &Inventory) -> std::fm
     if let Some(labels) = &inventory.labels {
         let file = &labels.file;
         let mut keys = vec![format!("path = {}", path(&file.path))];
-        for (key, value) in [("column", &file.column), ("array", &file.array), ("id", &file.id)] {
+        let named = [("column", &file.column), ("array", &file.array), ("dataset", &file.dataset), ("id", &file.id)];
+        for (key, value) in named {
             keys.extend(value.as_ref().map(|value| format!("{key} = {}", quoted(value))));
         }
         keys.extend(file.ids.as_ref().map(|ids| format!("ids = {}", path(ids))));
@@ -99,12 +100,22 @@ fn modality(text: &mut String, candidate: &Candidate) -> std::fmt::Result {
     let remark = if candidate.remark.is_empty() { String::new() } else { format!("  # {}", candidate.remark) };
     writeln!(text, "kind = \"{kind}\"{remark}")?;
     if *kind != ModalityKind::Image {
-        writeln!(text, "units = \"\"  # say what the values are in, such as \"MPa\"")?;
+        match candidate.units.as_str() {
+            "" => writeln!(text, "units = \"\"  # say what the values are in, such as \"MPa\"")?,
+            units => writeln!(text, "units = {}  # as the file says", quoted(units))?,
+        }
     }
     if *kind == ModalityKind::Curve {
         match (&candidate.axis_array, candidate.has_axis) {
             (Some(array), _) => writeln!(text, "axis = {{ name = \"x\", units = \"\", array = {} }}", quoted(array))?,
-            (None, true) => writeln!(text, "axis = {{ name = \"x\", units = \"\" }}  # its points come from the file")?,
+            (None, true) => {
+                let name = match &candidate.source {
+                    Source::TableFolder(folder) => folder.axis.as_deref(),
+                    _ => None,
+                };
+                let name = quoted(name.unwrap_or("x"));
+                writeln!(text, "axis = {{ name = {name}, units = \"\" }}  # its points come from the file")?;
+            }
             (None, false) => {
                 let last = length(*shape).saturating_sub(1);
                 writeln!(
@@ -167,8 +178,23 @@ fn source(source: &Source) -> String {
             keys.extend(npy.channels_last.then(|| "channels_last = true".to_owned()));
             ("npy", keys)
         }
+        Source::Hdf5(hdf5) => {
+            let mut keys = Vec::new();
+            keys.extend(hdf5.dataset.as_ref().map(|dataset| format!("dataset = {}", quoted(dataset))));
+            keys.extend(hdf5.id.as_ref().map(|id| format!("id = {}", quoted(id))));
+            keys.extend(hdf5.channels_last.then(|| "channels_last = true".to_owned()));
+            ("hdf5", keys)
+        }
+        Source::TableFolder(folder) => {
+            let mut keys = Vec::new();
+            keys.extend(folder.axis.as_ref().map(|axis| format!("axis = {}", quoted(axis))));
+            keys.extend((!folder.columns.is_empty()).then(|| format!("columns = [{}]", list(&folder.columns))));
+            keys.extend(folder.points.map(|points| format!("points = {points}")));
+            ("table-folder", keys)
+        }
         Source::Table(table) => {
             let mut keys = Vec::new();
+            keys.extend((!table.columns.is_empty()).then(|| format!("columns = [{}]", list(&table.columns))));
             keys.extend(table.id.as_ref().map(|id| format!("id = {}", quoted(id))));
             keys.extend((!table.except.is_empty()).then(|| format!("except = [{}]", list(&table.except))));
             ("table", keys)
