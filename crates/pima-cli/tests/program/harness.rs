@@ -138,10 +138,10 @@ pub(crate) fn epochs(run: &Path) -> Vec<Value> {
     records.filter(|record| record["event"] != "checkpoint").collect()
 }
 
-/// Without what the clock says.
+/// Without what the machine was at: what the clock says, and the memory.
 pub(crate) fn timeless(mut value: Value) -> Value {
     if let Some(object) = value.as_object_mut() {
-        for key in ["seconds", "wall_seconds", "train_seconds"] {
+        for key in ["seconds", "wall_seconds", "train_seconds", "peak_memory_bytes"] {
             object.remove(key);
         }
     }
