@@ -2,7 +2,7 @@
 //!
 //!     cargo run -p pima-core --example fuse_posteriors
 
-use ndarray::{Array2, ArrayView1, Axis, array};
+use ndarray::{Array2, Array3, ArrayView1, Axis, array};
 use pima_core::{GmmOptions, MixturePrior, fit_gmm, product_of_experts};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -30,10 +30,10 @@ fn main() -> Result<(), pima_core::Error> {
 
     // Another specimen: the microscope sees grains well and pores hardly, the density the reverse. (M,B,l): two instruments, and the same specimen
     // three times, by the first instrument, by the second, by both.
-    let (microscope, density) = ([5.2, 3.0], [3.0, 4.7]);
-    let (sharp, blurred) = (2.0 * 0.4_f64.ln(), 2.0 * 3.0_f64.ln());
-    let mean = array![[microscope, microscope, microscope], [density, density, density]];
-    let logvar = array![[[sharp, blurred]; 3], [[blurred, sharp]; 3]];
+    let measured = [[5.2, 3.0], [3.0, 4.7]];
+    let deviation = |m: usize, j: usize| if m == j { 0.4_f64 } else { 3.0 };
+    let mean = Array3::from_shape_fn((2, 3, 2), |(m, _, j)| measured[m][j]);
+    let logvar = Array3::from_shape_fn((2, 3, 2), |(m, _, j)| 2.0 * deviation(m, j).ln());
     let present = array![[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]];
     let (mut fused_mean, mut fused_logvar) = (Array2::zeros((3, 2)), Array2::zeros((3, 2)));
     product_of_experts(mean.view(), logvar.view(), present.view(), fused_mean.view_mut(), fused_logvar.view_mut())?;
