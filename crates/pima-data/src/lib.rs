@@ -43,8 +43,6 @@ mod rows;
 /// Lattice dynamics of silicon.
 #[cfg(feature = "silicon")]
 pub mod silicon;
-/// Archives with faulty rows.
-mod skipping;
 /// Tables and folders of images, matched by ids.
 mod sources;
 /// A folder of made-up specimens.
@@ -72,12 +70,11 @@ pub use mnist::{MNIST_FILES, find_mnist, load_mnist};
 pub use modality::{MeasurementAxis, ModalityData, ModalityDescription};
 pub use normalise::{Normalisation, NormalisationMethod};
 pub use npz::{read_npz, write_npz};
-pub use npz_rows::NpzRows;
+pub use npz_rows::{NpzRows, SkippedRow};
 pub use oscillator::{
     Measured, OscillatorOptions, OscillatorTrajectories, ParameterLaw, manufacture_oscillators, oscillator_trajectories,
 };
 pub use rng::shuffle;
-pub use skipping::{SkippedRow, read_npz_skipping};
 pub use sources::{
     AxisOptions, Block, Hdf5Dataset, ImageFolder, MatchedSources, ModalityKind, Names, NamesFile, NpyFile, NpzArray,
     Samples, Source, SourceReader, TableColumns, TableFolder, match_sources, read_columns, read_images, read_names,

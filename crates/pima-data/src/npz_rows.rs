@@ -13,7 +13,15 @@ use crate::labels::Labels;
 use crate::modality::{MeasurementAxis, ModalityData, ModalityDescription};
 use crate::npz::{AXIS, GROUP, HELD_OUT, LABEL, META, Meta, MetaModality, PRESENT, is_reserved};
 use crate::npz_archive::{Archive, ArrayStream, npz_error, one_line};
-use crate::skipping::SkippedRow;
+
+/// A row that was left out, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SkippedRow {
+    /// Its number in the file, from 0.
+    pub row: usize,
+    /// What is wrong with it.
+    pub problem: String,
+}
 
 /// The rows of an `.npz` as [`read_npz`](crate::read_npz) takes it, from the first to the last. In memory are the rows asked for, and what is one number a row
 /// (labels, groups, which rows are held out or have a modality). An array in Fortran order is an exception: its rows lie scattered, so it is read whole.

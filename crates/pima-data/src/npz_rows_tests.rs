@@ -12,7 +12,6 @@ use zip::{CompressionMethod, ZipWriter};
 
 use super::*;
 use crate::npz::read_npz;
-use crate::skipping::read_npz_skipping;
 
 const N: usize = 23;
 
@@ -129,7 +128,9 @@ fn faulty(path: &Path) {
 fn rows_with_faults_are_left_out_whatever_the_chunks() {
     let (_folder, path) = in_folder("faulty.npz");
     faulty(&path);
-    let (_, kept, skipped) = read_npz_skipping(&path).unwrap();
+    let mut skipped = Some(Vec::new());
+    let (_, kept) = NpzRows::open(&path).unwrap().next(usize::MAX, &mut skipped).unwrap().unwrap();
+    let skipped = skipped.unwrap();
     assert!(kept.iter().copied().eq((0..N).filter(|row| ![2, 5, 11, 12].contains(row))));
     let listed: Vec<_> = skipped.iter().map(|skipped| (skipped.row, skipped.problem.as_str())).collect();
     let expected = [
@@ -179,7 +180,6 @@ fn a_file_without_a_good_row_gives_none() {
     let mut bad = Some(Vec::new());
     assert!(NpzRows::open(&path).unwrap().next(2, &mut bad).unwrap().is_none());
     assert_eq!(bad.unwrap().len(), 5);
-    assert!(matches!(read_npz_skipping(&path), Err(Error::Empty { what: "rows without a fault", .. })));
 }
 
 #[test]
@@ -303,4 +303,30 @@ fn what_does_not_fit_together_is_said_before_the_first_row() {
     assert!(axis.contains("expected 2 entries, got 1"), "{axis}");
     let present = problem(&|npz| npz.add_array("present_x", &array![true, true]).unwrap());
     assert_eq!(present, "presence of modality 'x': expected 3 entries, got 2");
+}
+
+#[test]
+fn rows_with_faults_are_left_out_on_request_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("faults.npz");
+    let mut npz = NpzWriter::new(File::create(&path).unwrap());
+    let mut curve = Array2::from_shape_fn((5, 3), |(row, column)| (10 * row + column) as f32);
+    curve[[1, 2]] = f32::NAN;
+    npz.add_array("curve", &curve).unwrap();
+    npz.add_array("stress", &array![[0.5f32], [1.5], [2.5], [f32::INFINITY], [4.5]]).unwrap();
+    npz.add_array("present_curve", &array![true, true, false, true, true]).unwrap();
+    npz.add_array("present_stress", &array![true, true, false, true, true]).unwrap();
+    npz.add_array("label", &array![0i64, 1, 0, 1, 1]).unwrap();
+    npz.finish().unwrap();
+    assert!(read_npz(&path).is_err());
+    let mut bad = Some(Vec::new());
+    let (data, kept) = NpzRows::open(&path).unwrap().next(usize::MAX, &mut bad).unwrap().unwrap();
+    let skipped = bad.unwrap();
+    assert_eq!(kept, [0, 4]);
+    let skipped: Vec<_> = skipped.iter().map(|s| (s.row, s.problem.as_str())).collect();
+    let expected =
+        [(1, "modality 'curve', column 2: NaN"), (2, "has no modality"), (3, "modality 'stress', column 0: inf")];
+    assert_eq!(skipped, expected);
+    assert_eq!(data.modality("curve").unwrap().values().unwrap(), array![[0.0, 1.0, 2.0], [40.0, 41.0, 42.0]]);
+    assert_eq!(data.labels().unwrap().values(), [0, 1]);
 }

@@ -154,8 +154,11 @@ fn killed_it_goes_on_to_the_same_results() {
     let bench = bench(&long(), RANDOM);
     bench.ok("sweep sweep.toml --device cpu --threads 1 --workers 2 --out whole -q");
     let arguments = format!("{SWEEP} --workers 2");
+    // The last one has a run directory of its own: otherwise it may be killed before there is anything to go on from.
     let under_way = |trials: &[Value]| {
-        trials.iter().any(|trial| trial["status"] == "finished") && trials.last().unwrap()["status"] == "running"
+        trials.iter().any(|trial| trial["status"] == "finished")
+            && trials.last().unwrap()["status"] == "running"
+            && has_trained(&bench, trials.len() - 1)
     };
     let mut parent = start_and_wait(&bench, &arguments, under_way);
     parent.kill().unwrap();

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::{Candidate, Seen, plain};
 use crate::error::Result;
-use crate::sources::table_folder::find;
+use crate::sources::files::find;
+use crate::sources::table_folder::ENDINGS;
 use crate::sources::{ModalityKind, Source, SourceReader, TableFolder, rows_of_table};
 
 /// Tables in a folder from which on each is taken for a sample.
@@ -15,7 +16,7 @@ const POINTS: usize = 64;
 /// Takes a folder of tables for a modality: the first column of numbers is the axis if it increases, the next one the values.
 pub(super) fn look(folder: &Path, seen: &mut Seen) -> Result<()> {
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let files = match find(folder) {
+    let files = match find(folder, &ENDINGS) {
         Ok(files) if files.len() >= FEWEST => files,
         Ok(_) => return Ok(()),
         Err(error) => {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use half::f16;
 use hdf5_reader::error::Error as ReadError;
 use hdf5_reader::group::Group;
 use hdf5_reader::{ByteOrder, Dataset, Datatype, H5Type, Hdf5File, SliceInfo, SliceInfoElem};
@@ -268,7 +269,12 @@ impl H5Type for Number {
         let number = match dtype {
             Datatype::FloatingPoint { size: 2, byte_order } => {
                 let two = bytes.first_chunk().copied().unwrap_or_default();
-                half(if matches!(byte_order, ByteOrder::BigEndian) { two } else { [two[1], two[0]] })
+                if matches!(byte_order, ByteOrder::BigEndian) {
+                    f16::from_be_bytes(two)
+                } else {
+                    f16::from_le_bytes(two)
+                }
+                .to_f64()
             }
             Datatype::FloatingPoint { size: 4, .. } => f32::from_bytes(bytes, dtype)?.into(),
             Datatype::FixedPoint { size: 1, signed: true, .. } => i8::from_bytes(bytes, dtype)?.into(),
@@ -298,19 +304,6 @@ fn element_size(dtype: &Datatype) -> Option<usize> {
         | Datatype::FloatingPoint { size: size @ (2 | 4 | 8), .. } => Some(usize::from(*size)),
         Datatype::Enum { base, .. } => element_size(base),
         _ => None,
-    }
-}
-
-/// IEEE 754 binary16, the byte with the sign first.
-pub(super) fn half(bytes: [u8; 2]) -> f64 {
-    let bits = u16::from_be_bytes(bytes);
-    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
-    let (exponent, fraction) = ((bits >> 10) & 31, f64::from(bits & 1023));
-    sign * match exponent {
-        0 => fraction * (-24.0_f64).exp2(),
-        31 if fraction == 0.0 => f64::INFINITY,
-        31 => f64::NAN,
-        _ => (1.0 + fraction / 1024.0) * (f64::from(exponent) - 15.0).exp2(),
     }
 }
 

@@ -1,16 +1,15 @@
 //! A folder of images: one sample a file, called by the file's name without its ending.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 
 use ndarray::{Array2, ArrayView1};
 use pima_core::ModalityShape;
 use serde::{Deserialize, Serialize};
 
+use super::files::{find, ids};
 use super::{Samples, at_file};
 use crate::error::{Error, Result};
 use crate::pixels::{self, Channel};
-use crate::spectra::natural;
 
 /// Pixels a side at most.
 const LARGEST: usize = 4096;
@@ -39,7 +38,7 @@ pub fn read_images(folder: &ImageFolder) -> Result<Samples> {
     if let Some(side) = folder.size.iter().flatten().find(|side| !(1..=LARGEST).contains(*side)) {
         return Err(Error::Parameter { name: "size", value: *side as f64, requirement: "from 1 to 4096 pixels" });
     }
-    let files = find(folder)?;
+    let files = find(&folder.path, &pixels::ENDINGS)?;
     let channels = if folder.colour { 3 } else { 1 };
     let mut size = folder.size.map(|[height, width]| (height, width));
     let mut values: Option<Array2<f32>> = None;
@@ -77,31 +76,9 @@ pub fn read_images(folder: &ImageFolder) -> Result<Samples> {
         let problem = format!("no images in it ({})", pixels::ENDINGS.join(", "));
         return Err(at_file(&folder.path, problem));
     };
-    let ids = files.iter().map(|path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned()).collect();
+    let ids = ids(&files);
     let shape = ModalityShape::Image { channels, height, width };
     let present = vec![true; files.len()];
     let path = folder.path.clone();
     Ok(Samples { path, shape, values: values.into(), present, ids: Some(ids), axis: None, units: String::new() })
-}
-
-/// The images of a folder, in the natural order of their names.
-fn find(folder: &ImageFolder) -> Result<Vec<PathBuf>> {
-    let io = |source| Error::Io { path: folder.path.clone(), source };
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(&folder.path).map_err(io)? {
-        let path = entry.map_err(io)?.path();
-        let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if !hidden && pixels::ENDINGS.contains(&ending.as_str()) && path.is_file() {
-            files.push(path);
-        }
-    }
-    files.sort_by_cached_key(|path| natural(path.file_name().unwrap_or_default()));
-    let mut seen: HashMap<PathBuf, &PathBuf> = HashMap::new();
-    for path in &files {
-        if let Some(other) = seen.insert(path.with_extension(""), path) {
-            return Err(at_file(path, format!("is for the same sample as {}; keep one of them", other.display())));
-        }
-    }
-    Ok(files)
 }

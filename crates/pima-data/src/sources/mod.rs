@@ -8,6 +8,8 @@ mod axis;
 mod columns;
 // Data sets of HDF5 files.
 pub(crate) mod hdf5;
+// A folder with a file for each sample.
+pub(crate) mod files;
 // A folder of images.
 mod images;
 // Labels and groups.

@@ -1,16 +1,16 @@
 //! A folder of tables: one sample a file, called by the file's name without its ending; its columns are curves over one axis.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
 use pima_core::ModalityShape;
 use serde::{Deserialize, Serialize};
 
+use super::files::{find, ids};
 use super::{Samples, at_file, ending, rows_of_table};
 use crate::error::{Error, Place, Result};
 use crate::modality::MeasurementAxis;
-use crate::spectra::{natural, shown};
+use crate::spectra::shown;
 
 /// Endings of the files that are read.
 pub(crate) const ENDINGS: [&str; 2] = ["csv", "tsv"];
@@ -61,7 +61,7 @@ struct Table {
 /// other files where no `points` are asked for, a curve that does not reach from `from` to `to`, two files of one sample, and a folder without tables.
 pub fn read_table_folder(folder: &TableFolder) -> Result<Samples> {
     check(folder)?;
-    let files = find(&folder.path)?;
+    let files = find(&folder.path, &ENDINGS)?;
     let mut tables: Vec<Table> = Vec::with_capacity(files.len());
     let mut columns = folder.columns.clone();
     for path in &files {
@@ -87,7 +87,7 @@ pub fn read_table_folder(folder: &TableFolder) -> Result<Samples> {
         });
         row.iter_mut().zip(resampled).for_each(|(to, from)| *to = from as f32);
     }
-    let ids = files.iter().map(|path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned()).collect();
+    let ids = ids(&files);
     let name = folder.axis.clone().unwrap_or_default();
     Ok(Samples {
         path: folder.path.clone(),
@@ -114,27 +114,6 @@ fn check(folder: &TableFolder) -> Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// The tables of a folder, in the natural order of their names.
-pub(crate) fn find(folder: &Path) -> Result<Vec<PathBuf>> {
-    let io = |source| Error::Io { path: folder.to_owned(), source };
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(io)? {
-        let path = entry.map_err(io)?.path();
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if !hidden && ENDINGS.contains(&ending(&path).as_str()) && path.is_file() {
-            files.push(path);
-        }
-    }
-    files.sort_by_cached_key(|path| natural(path.file_name().unwrap_or_default()));
-    let mut seen: HashMap<PathBuf, &PathBuf> = HashMap::new();
-    for path in &files {
-        if let Some(other) = seen.insert(path.with_extension(""), path) {
-            return Err(at_file(path, format!("is for the same sample as {}; keep one of them", other.display())));
-        }
-    }
-    Ok(files)
 }
 
 /// Reads one file; where no columns are named, those of the first file are, all but the axis.
