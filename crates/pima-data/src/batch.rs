@@ -1,7 +1,10 @@
 //! Batches: rows gathered into buffers that are used again and again, normalised on the way.
 
 use ndarray::{ArrayView2, ArrayViewMut2};
+use pima_core::ModalityShape;
+use rand::Rng;
 
+use crate::augment::Augmentation;
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::normalise::Normalisation;
@@ -58,6 +61,8 @@ impl<'a> Batches<'a> {
         }
         batch.rows.extend_from_slice(rows);
         batch.values.resize_with(modalities.len(), Vec::new);
+        batch.seen.resize_with(modalities.len(), Vec::new);
+        batch.seen.iter_mut().for_each(Vec::clear);
         batch.sizes.clear();
         batch.sizes.extend(modalities.iter().map(|modality| modality.size()));
         batch.weight.clear();
@@ -83,6 +88,8 @@ pub struct Batch {
     rows: Vec<usize>,
     sizes: Vec<usize>,
     values: Vec<Vec<f32>>,
+    /// What encoders see where that is something else; empty otherwise.
+    seen: Vec<Vec<f32>>,
     weight: Vec<f64>,
     /// A row that is not in memory.
     read: Vec<f32>,
@@ -120,6 +127,30 @@ impl Batch {
         view((self.rows.len(), self.sizes[m]), self.slice(m))
     }
 
+    /// What the encoder of modality `m` sees, (B, size) flat: the values, changed where [`augment`](Self::augment) did so since they were gathered.
+    ///
+    /// # Panics
+    /// If there is no such modality.
+    pub fn seen(&self, m: usize) -> &[f32] {
+        if self.seen[m].is_empty() { self.slice(m) } else { &self.seen[m] }
+    }
+
+    /// Changes at random what the encoder of modality `m` sees of its images, each sample's anew. The values stay as they are, and so does a modality that is
+    /// no image.
+    ///
+    /// # Panics
+    /// If there is no such modality, or if `shape` is of another size.
+    pub fn augment(&mut self, m: usize, shape: ModalityShape, by: &Augmentation, rng: &mut impl Rng) {
+        let ModalityShape::Image { height, width, .. } = shape else { return };
+        assert_eq!(shape.size(), self.sizes[m], "the shape is the modality's");
+        let used = self.rows.len() * self.sizes[m];
+        let (values, seen) = (&self.values[m][..used], &mut self.seen[m]);
+        seen.resize(used, 0.0);
+        for (image, out) in values.chunks_exact(shape.size()).zip(seen.chunks_exact_mut(shape.size())) {
+            by.apply(image, (height, width), out, rng);
+        }
+    }
+
     /// Presence weights (M, B): 1 where the sample has the modality, 0 where it lacks it.
     pub fn weight(&self) -> ArrayView2<'_, f64> {
         let shape = (self.sizes.len(), self.rows.len());
@@ -141,7 +172,8 @@ fn view<T>(shape: (usize, usize), entries: &[T]) -> ArrayView2<'_, T> {
 #[cfg(test)]
 mod tests {
     use ndarray::array;
-    use pima_core::ModalityShape;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
 
     use super::*;
     use crate::modality::ModalityData;
@@ -180,6 +212,32 @@ mod tests {
         batches.gather(&[0], &mut batch).unwrap();
         assert_eq!(batch.values(0), array![[0.0, 0.0]]);
         assert_eq!(batch.weight(), array![[1.0], [1.0]]);
+    }
+
+    #[test]
+    fn what_encoders_see_can_change_and_values_do_not() {
+        let image = ModalityShape::Image { channels: 2, height: 3, width: 4 };
+        let values = ndarray::Array2::from_shape_fn((3, 24), |(row, column)| (row * 24 + column) as f32);
+        let other = ModalityData::new("b", ModalityShape::Vector { length: 1 }, array![[1.0], [2.0], [3.0]]).unwrap();
+        let data = Dataset::new("toy", vec![ModalityData::new("a", image, values).unwrap(), other], None).unwrap();
+        let normalisations = [Normalisation::identity(), Normalisation::identity()];
+        let batches = Batches::new(&data, &normalisations).unwrap();
+        let mut batch = Batch::default();
+        batches.gather(&[2, 0], &mut batch).unwrap();
+        assert_eq!(batch.seen(0), batch.slice(0));
+        let before = batch.slice(0).to_vec();
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let by = Augmentation { shift: 1.0, ..Augmentation::default() };
+        batch.augment(0, image, &by, &mut rng);
+        batch.augment(1, ModalityShape::Vector { length: 1 }, &by, &mut rng);
+        assert_eq!(batch.slice(0), before);
+        assert_eq!(batch.seen(1), batch.slice(1));
+        // Both samples moved, each its own way, and both channels of a sample together.
+        let moved = |from: usize| batch.seen(0)[from + 5] - batch.slice(0)[from + 5];
+        assert_eq!(moved(0), moved(12));
+        assert!(moved(0) != 0.0 && moved(24) != 0.0 && moved(0) != moved(24));
+        batches.gather(&[1], &mut batch).unwrap();
+        assert_eq!(batch.seen(0), batch.slice(0));
     }
 
     #[test]

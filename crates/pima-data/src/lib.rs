@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+/// Images changed at random before they are encoded.
+mod augment;
 /// Rows gathered into reusable buffers, normalised on the way.
 mod batch;
 /// The same samples seen by several modalities.
@@ -54,6 +56,7 @@ mod split;
 /// What generated samples were made with.
 mod truth;
 
+pub use augment::Augmentation;
 pub use batch::{Batch, Batches};
 pub use dataset::Dataset;
 pub use digits::{DigitStyle, DigitsOptions, procedural_digits};

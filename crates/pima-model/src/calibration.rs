@@ -4,6 +4,7 @@
 use crate::infer::{Engine, InferOptions};
 use crate::model::Model;
 use crate::{Error, Result};
+use ndarray::{Array2, ArrayView1};
 use pima_core::{Reliability, most_probable};
 use pima_data::{Batch, Batches, Dataset};
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,10 @@ pub struct Coverage {
     /// Root mean square error of the predictive mean, physical units; NaN where it is no number.
     #[serde(deserialize_with = "number")]
     pub rmse: f64,
+    /// The same of the decoded centre of each sample's most probable cluster. Where a decoder depends on the cluster alone, this is the error that taking wrong
+    /// clusters forces; the predictive mean, which weighs all clusters, should not be worse.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rmse_of_cluster: Option<f64>,
 }
 
 /// JSON has no infinities: `null` is NaN.
@@ -85,11 +90,14 @@ pub fn calibration(
             continue;
         }
         let mut sums: BTreeMap<usize, Sums> = options.predict.iter().map(|&m| (m, Sums::new(levels))).collect();
+        let centres: BTreeMap<usize, Array2<f64>> =
+            sums.keys().map(|&m| Ok((m, model.decoded_centres(m)?))).collect::<Result<_>>()?;
         let (mut probability, mut right) = (Vec::new(), Vec::new());
         let mut batch = Batch::default();
         for (k, chunk) in rows.chunks(ROWS).enumerate() {
             batches.gather(chunk, &mut batch)?;
             let inferred = model.infer(&batch, &options, k)?;
+            let clusters = most_probable(inferred.responsibilities.view());
             for (&m, sums) in &mut sums {
                 let prediction = &inferred.predictions[&names[m]];
                 let Some(score) = &prediction.score else {
@@ -98,11 +106,14 @@ pub fn calibration(
                 let truth = dataset.modalities()[m].gather(chunk)?;
                 for b in (0..chunk.len()).filter(|&b| batch.weight()[[m, b]] != 0.0) {
                     sums.add(score.cumulative.row(b).iter(), score.log_density[b]);
-                    sums.square += (&prediction.mean.row(b) - &truth.row(b).mapv(f64::from)).mapv(|e| e * e).sum();
+                    let truth = truth.row(b).mapv(f64::from);
+                    let square = |of: ArrayView1<'_, f64>| (&of - &truth).mapv(|e| e * e).sum();
+                    sums.square += square(prediction.mean.row(b));
+                    sums.square_of_cluster += square(centres[&m].row(clusters[b]));
                 }
             }
             if let (Some(labels), Some(assignment)) = (dataset.labels(), assignment) {
-                for (b, &cluster) in most_probable(inferred.responsibilities.view()).iter().enumerate() {
+                for (b, &cluster) in clusters.iter().enumerate() {
                     let Some(label) = labels.of(chunk[b]) else { continue };
                     probability.push(inferred.responsibilities[[b, cluster]]);
                     right.push(assignment.get(cluster).copied().flatten() == Some(label));
@@ -125,6 +136,7 @@ struct Sums {
     histogram: Vec<f64>,
     log_density: f64,
     square: f64,
+    square_of_cluster: f64,
     samples: f64,
     values: f64,
 }
@@ -137,6 +149,7 @@ impl Sums {
             histogram: vec![0.0; QUANTILE_BINS],
             log_density: 0.0,
             square: 0.0,
+            square_of_cluster: 0.0,
             samples: 0.0,
             values: 0.0,
         }
@@ -161,6 +174,7 @@ impl Sums {
             histogram: share(self.histogram),
             log_density: self.log_density / self.samples,
             rmse: (self.square / self.values).sqrt(),
+            rmse_of_cluster: Some((self.square_of_cluster / self.values).sqrt()),
         }
     }
 }

@@ -117,6 +117,10 @@ impl Model {
             config.modalities.iter().zip(about).zip(&normalisations).zip(components)
         {
             debug_assert_eq!(settings.name, about.name);
+            if settings.augment.is_some() && !matches!(about.shape, ModalityShape::Image { .. }) {
+                let problem = format!("augment changes images, and this is a {}: remove it", about.shape);
+                return Err(Error::Modality { modality: about.name.clone(), problem });
+            }
             let encoder = Encoder::new(&about.name, &settings.encoder, about.shape, n_latent, &mut build, &mut rng)?;
             let sizes = (n_clusters, n_latent);
             let head = head(settings, &about, components.as_ref(), sizes, normalisation, &mut build, &mut rng)?;
@@ -201,9 +205,9 @@ impl Model {
             }
             let device = parameters.device();
             let (input, index) = if rows.len() == batch.len() {
-                (tensor_from_f32(batch.slice(m), &[batch.len() as i64, size as i64], device)?, None)
+                (tensor_from_f32(batch.seen(m), &[batch.len() as i64, size as i64], device)?, None)
             } else {
-                let all = batch.slice(m);
+                let all = batch.seen(m);
                 let mut chosen = Vec::with_capacity(rows.len() * size);
                 rows.iter().for_each(|&b| chosen.extend_from_slice(&all[b * size..(b + 1) * size]));
                 let index: Vec<i64> = rows.iter().map(|&b| b as i64).collect();

@@ -347,6 +347,7 @@ impl Plan {
                 histogram: (0..20).map(|k| if k == 0 || k == 19 { 0.07 } else { 0.86 / 18.0 }).collect(),
                 log_density: -3.0,
                 rmse: 0.2,
+                rmse_of_cluster: Some(0.25),
             };
             others.map(|name| ((*name).to_owned(), coverage.clone())).collect()
         };

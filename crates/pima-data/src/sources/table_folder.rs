@@ -7,7 +7,7 @@ use pima_core::ModalityShape;
 use serde::{Deserialize, Serialize};
 
 use super::files::{find, ids};
-use super::{Samples, at_file, ending, rows_of_table};
+use super::{Samples, at_file, rows_of_table};
 use crate::error::{Error, Place, Result};
 use crate::modality::MeasurementAxis;
 use crate::spectra::shown;

@@ -70,6 +70,7 @@ fn sections() -> Vec<Section> {
         ("`[refit]`", top("[refit]\n@"), "refit"),
         ("`[peers]`", source("kind = \"npz\"\npath = \"b.npz\"\n[peers]\n@\nfrom = \"a\"\npredict = \"b\""), "peers"),
         ("`[[modality]]`", modality("@"), "modality.0"),
+        ("`modality.augment`", modality("[modality.augment]\n@"), "modality.0.augment"),
         ("`modality.axis`", modality("[modality.axis]\n@"), "modality.0.axis"),
         ("`source`, `kind = \"npz\"`", source("@\nkind = \"npz\"\npath = \"b.npz\""), "modality.1.source"),
         ("`source`, `kind = \"npy\"`", source("@\nkind = \"npy\"\npath = \"b.npy\""), "modality.1.source"),

@@ -1,8 +1,8 @@
 //! One modality of an experiment: where its values come from, how they are normalised, encoded and decoded.
 
 use pima_data::{
-    AxisOptions, Hdf5Dataset, ImageFolder, ModalityKind, NormalisationMethod, NpyFile, NpzArray, OscillatorOptions,
-    Source, TableColumns, TableFolder,
+    Augmentation, AxisOptions, Hdf5Dataset, ImageFolder, ModalityKind, NormalisationMethod, NpyFile, NpzArray,
+    OscillatorOptions, Source, TableColumns, TableFolder,
 };
 use pima_experts::{Basis, FormulaOptions, HardeningOptions, OdeFormulaOptions, OdeOptions, PouOptions, Term};
 use pima_nets::{DecoderConfig, EncoderConfig};
@@ -39,6 +39,9 @@ pub struct ModalityConfig {
     /// every modality are not used; the test samples keep theirs.
     #[serde(default)]
     pub missing: f64,
+    /// Changes of its images, at random, before their encoder sees them in training and refit: the encoder learns not to care. Absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub augment: Option<Augmentation>,
     /// Variance of the decoded Gaussian.
     #[serde(default)]
     pub variance: DecoderVariance,
@@ -256,6 +259,16 @@ impl ModalityConfig {
         }
         if self.keep.is_some_and(|keep| !(keep > 0.0 && keep <= 1.0)) {
             return Err(format!("modality {name:?}: keep must be a probability above 0 and at most 1"));
+        }
+        if let Some(augment) = &self.augment {
+            if let Some(problem) = augment.problem() {
+                return Err(format!("modality {name:?}: augment.{problem}"));
+            }
+            if matches!(self.normalise, NormalisationMethod::Standard | NormalisationMethod::MinMax) {
+                return Err(format!(
+                    "modality {name:?}: augment moves values from one pixel to another, which must have one scale: normalise = \"standard_global\" or \"min_max_global\""
+                ));
+            }
         }
         if !(0.0..1.0).contains(&self.missing) {
             return Err(format!("modality {name:?}: missing must be a probability of at least 0 and below 1"));

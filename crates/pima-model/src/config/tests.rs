@@ -129,3 +129,15 @@ fn only_an_expert_can_be_made_to_see() {
     assert!(matches!(hardening.modalities[1].expert, Some(ExpertConfig::Hardening(options)) if options.knee == 0.001));
     assert!(message(expert, "expert = { kind = \"hardening\", kne = 0.001 }").contains("kne"));
 }
+
+#[test]
+fn images_are_changed_by_numbers_that_make_sense_and_on_one_scale() {
+    let augment = |text: &str| format!("source = {{ kind = \"images\" }}\naugment = {text}");
+    let good = parse(&GOOD.replace("source = { kind = \"images\" }", &augment("{ shift = 2, flip = true }"))).unwrap();
+    let by = good.modalities[0].augment.unwrap();
+    assert_eq!((by.shift, by.rotation, by.scale, by.flip), (2.0, 0.0, 0.0, true));
+    let said = message("source = { kind = \"images\" }", &augment("{ shift = -1 }"));
+    assert!(said.contains("modality \"image\": augment.shift is -1"), "{said}");
+    let said = message("source = { kind = \"images\" }", &augment("{ shift = 1 }\nnormalise = \"standard\""));
+    assert!(said.contains("must have one scale: normalise = \"standard_global\""), "{said}");
+}

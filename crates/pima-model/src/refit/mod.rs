@@ -3,12 +3,12 @@
 //! The refitted encoders are a second set of values for the same networks ([`Refitted`]), beside the one that fuses: fusion multiplies posteriors that were
 //! trained to be multiplied, and a posterior that already says what all modalities say would be counted twice.
 
-use crate::config::{ExperimentConfig, RefitConfig, RefitObjective};
+use crate::config::{ExperimentConfig, ModalityConfig, RefitConfig, RefitObjective};
 use crate::evaluate::fused_posteriors;
 use crate::model::Model;
 use crate::observe::{Event, Observe, RefitRecord};
 use crate::randomness::{Purpose, generator};
-use crate::train::{At, TrainOptions, standard_normal};
+use crate::train::{At, TrainOptions, augment, standard_normal};
 use crate::{Error, Result};
 use ndarray::{Array2, Axis};
 use pima_core::{MixturePrior, UnimodalTarget, UnimodalWeights, unimodal_loss};
@@ -131,6 +131,7 @@ pub fn refit(
         dataset,
         parameters: model.parameters.duplicate()?,
         adam: config.training.adam,
+        modalities: &config.modalities,
         options,
     };
     let mut records = Vec::new();
@@ -164,6 +165,7 @@ struct Run<'a> {
     dataset: &'a Dataset,
     parameters: Parameters,
     adam: pima_nets::AdamConfig,
+    modalities: &'a [ModalityConfig],
     options: &'a TrainOptions,
 }
 
@@ -231,6 +233,7 @@ impl Run<'_> {
                 let done = (epoch as f64 - 1.0 + k as f64 / n_batches as f64) / epochs as f64;
                 let rate = self.config.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * done).cos());
                 let mut rng = generator(seed, Purpose::Refit, position, k + 1);
+                augment(&mut batch, self.model, self.modalities, &mut rng);
                 let prior = widened(&self.model.prior, self.config.widening_at(done))?;
                 let at = At { epoch: before + epoch, batch: k + 1 };
                 let (loss, gradient) = self.gradient(m, &prior, &batch, &part, &mut rng, at)?;

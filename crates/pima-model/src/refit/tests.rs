@@ -140,3 +140,56 @@ fn samples_of_one_modality_alone_teach_its_encoder_what_it_is_sure_of() {
     assert!(taught.refitted["spot"].accuracy >= alone.refitted["spot"].accuracy);
     assert!(taught.refitted["spot"].accuracy.unwrap() > 0.95, "{:?}", taught.refitted["spot"].accuracy);
 }
+
+#[test]
+fn an_encoder_that_saw_moved_images_says_the_same_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut model, config, data, split) = trained(false, folder.path());
+    let by = pima_data::Augmentation { shift: 1.0, ..pima_data::Augmentation::default() };
+    let mut moving = config.clone();
+    moving.modalities[0].augment = Some(by);
+    let mut distance = |config: &ExperimentConfig| -> f64 {
+        refit(&mut model, config, &settings(10), &data, &split, &options(1), &mut ()).unwrap();
+        let parameters = &model.refitted.as_ref().unwrap().parameters;
+        let mut batch = Batch::default();
+        Batches::new(&data, &model.normalisations).unwrap().gather(&split.test, &mut batch).unwrap();
+        let says = |batch: &Batch| {
+            let one = only(batch, 0);
+            let said = no_grad(|| model.encode_with(parameters, batch, one.view(), Mode::Evaluate)).unwrap();
+            said.mean.index_axis(Axis(0), 0).to_owned()
+        };
+        let before = says(&batch);
+        batch.augment(0, model.modality_shape(0), &by, &mut generator(1, Purpose::Batch, 0, 0));
+        (says(&batch) - before).mapv(|d| d * d).mean().unwrap()
+    };
+    let (careless, careful) = (distance(&config), distance(&moving));
+    assert!(careful < 0.5 * careless, "{careful} against {careless}");
+    moving.modalities[1].augment = Some(by);
+    let error = train(&moving, &data, &split, &options(1), &mut ()).unwrap_err().to_string();
+    assert!(error.contains("augment changes images"), "{error}");
+}
+
+#[test]
+fn the_error_that_wrong_clusters_force_is_that_of_their_curves() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, _, data, split) = trained(false, folder.path());
+    let found = crate::calibration(&model, &data, &split.test, None, &[0.9], Engine::Dropout, 1).unwrap();
+    let found = found["spot"].predicted["curve"].rmse_of_cluster.unwrap();
+    let mut batch = Batch::default();
+    Batches::new(&data, &model.normalisations).unwrap().gather(&split.test, &mut batch).unwrap();
+    let options = InferOptions {
+        given: vec![0],
+        predict: Vec::new(),
+        engine: Engine::Dropout,
+        samples: 16,
+        intervals: Vec::new(),
+        draws: 0,
+        score: false,
+        seed: 1,
+    };
+    let clusters = pima_core::most_probable(model.infer(&batch, &options, 0).unwrap().responsibilities.view());
+    let curves = model.decoded_centres(1).unwrap().select(Axis(0), &clusters);
+    let truth = data.modalities()[1].gather(&split.test).unwrap().mapv(f64::from);
+    let expected = (curves - truth).mapv(|e| e * e).mean().unwrap().sqrt();
+    assert!((found - expected).abs() < 1e-12 * expected, "{found} and {expected}");
+}

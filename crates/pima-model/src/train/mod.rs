@@ -19,6 +19,7 @@ mod trainer;
 
 pub(crate) use anchor::Anchor;
 pub(crate) use em::standard_normal;
+pub(crate) use seen::augment;
 pub(crate) use small_adam::SmallAdam;
 pub(crate) use step::{At, LossSums, Step};
 pub(crate) use trainer::best_checkpoint;

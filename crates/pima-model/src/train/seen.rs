@@ -1,5 +1,7 @@
 //! Which samples and which of their modalities a training step sees.
 
+use crate::config::ModalityConfig;
+use crate::model::Model;
 use crate::{Error, Result};
 use ndarray::Array2;
 use pima_data::{Batch, Dataset, Split};
@@ -16,6 +18,15 @@ pub(super) fn complete_samples(dataset: &Dataset, split: &Split) -> Result<Split
         return Err(Error::NothingComplete { n: split.train.len() });
     }
     Ok(Split { train, validation, test })
+}
+
+/// Changes at random what the encoders see of the batch, where the config says so.
+pub(crate) fn augment(batch: &mut Batch, model: &Model, modalities: &[ModalityConfig], rng: &mut impl Rng) {
+    for (m, modality) in modalities.iter().enumerate() {
+        if let Some(by) = &modality.augment {
+            batch.augment(m, model.modality_shape(m), by, rng);
+        }
+    }
 }
 
 /// Fusion weights (M,B): the presence mask with modality m kept with probability `keep[m]`; where all would drop out, all stay, which also keeps the

@@ -3,7 +3,7 @@
 use super::SmallAdam;
 use super::em::{EmSums, em_pass, standard_normal};
 use super::seeing;
-use super::seen::{complete_samples, keep_modalities};
+use super::seen::{augment, complete_samples, keep_modalities};
 use super::start::{start_in_data_space, start_in_latent_space};
 use super::step::{At, LossSums, Step};
 use crate::checkpoint::{self, Progress};
@@ -306,6 +306,7 @@ impl Trainer<'_> {
             let mut rng = generator(seed, Purpose::Batch, epoch, k);
             let eps = standard_normal(rows.len(), n_latent, &mut rng);
             let weight = self.model.draw_component(keep_modalities(&batch, &keep, &mut rng), &mut rng)?;
+            augment(&mut batch, &self.model, &self.config.modalities, &mut rng);
             let at = At { epoch, batch: k + 1 };
             let forward = self.step.forward(
                 &self.model,
