@@ -42,10 +42,12 @@ Examples:
   pima infer runs/lines --given images.npz --out preds.npz
   pima infer runs/lines --given lines.npz --predict image --samples 16 --out images.npz
   pima infer runs/lines --given images.npz --engine bayes --intervals 0.5,0.9 --out preds.npz
+  pima infer runs/lines --given both.npz --from image --out scored.npz      lines in the file are compared with what is predicted
 
 The file given holds an array for each modality that is known, named as in the run's configuration, a row per sample, in the units of the training data:
 numpy.savez('images.npz', image=x) with x of shape (samples, channels, height, width); curves are (samples, channels, length) or (samples, length).
-What is written: cluster, responsibilities, latent_mean, latent_var, and for each predicted modality its _mean, _var, the ends of intervals and draws.";
+What is written: cluster, responsibilities, latent_mean, latent_var, and for each predicted modality its _mean, _var, the ends of intervals and draws; with --from, NAME_log_density
+and its standard error NAME_log_density_se where the file has NAME.";
 
 const REFIT_EXAMPLES: &str = "\
 Example:
@@ -194,7 +196,11 @@ pub(crate) struct InferArgs {
     /// What is known of the samples: the modalities in this file.
     #[arg(long, value_name = "FILE.npz")]
     pub(crate) given: PathBuf,
-    /// Modalities to predict [default: all that are not given].
+    /// Infer from these modalities of the file alone [default: all in it]. Others in it count as the truth: where they are predicted, their log predictive density
+    /// is written too, with the standard error that it has from the number of draws.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) from: Option<Vec<String>>,
+    /// Modalities to predict [default: all that are not inferred from].
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) predict: Option<Vec<String>>,
     /// How: by the encoders (dropout), by Bayes' rule over the clusters (bayes), or by refitted encoders where one modality is seen (refit) [default: refit

@@ -89,6 +89,24 @@ impl Scores {
                     Some(format!("{:.3}", split.gain_from.get(&from)?.get(&what)?))
                 });
             }
+            for (from, each) in &test.calibration {
+                for what in each.predicted.keys() {
+                    let of = |split: &'_ SplitSummary| {
+                        let covered = &split.calibration.get(from)?.predicted.get(what)?.covered;
+                        Some(
+                            covered
+                                .iter()
+                                .map(|(level, held)| format!("{:.1} of {level}", 100.0 * held))
+                                .collect::<Vec<_>>()
+                                .join(", "),
+                        )
+                    };
+                    scores.row(format!("{what} from {from}: held by intervals, %"), &of);
+                }
+                scores.detail(format!("calibration error of the clusters from {from}"), &|split| {
+                    Some(percent(split.calibration.get(from)?.clusters.as_ref()?.error))
+                });
+            }
             for (expert, parameter) in pairs(&test.parameter_correlation) {
                 let of = |all: &BTreeMap<String, BTreeMap<String, f64>>| {
                     Some(format!("{:.3}", all.get(&expert)?.get(&parameter)?))

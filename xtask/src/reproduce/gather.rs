@@ -239,6 +239,8 @@ fn parameters(row: &Row, summaries: &[&Summary]) -> Vec<Parameter> {
                 let truth = given(|known| &known.truth).or(carried.map(|carried| carried.mean));
                 let bounds = values.iter().filter_map(|found| found.bound).collect::<Vec<_>>();
                 let bound = Statistics::of(&bounds).map(|bounds| bounds.mean);
+                let errors = values.iter().filter_map(|found| found.error).collect::<Vec<_>>();
+                let standard_error = Statistics::of(&errors).map(|errors| errors.mean);
                 let worst = truth.and_then(|truth| {
                     let errors = values.iter().filter_map(|found| Some((found.value - truth).abs() / found.bound?));
                     errors.max_by(f64::total_cmp)
@@ -251,7 +253,7 @@ fn parameters(row: &Row, summaries: &[&Summary]) -> Vec<Parameter> {
                     truth,
                     paper: given(|known| &known.paper),
                     identified,
-                    standard_error: values[0].error.filter(|_| values.len() == 1),
+                    standard_error,
                     bound,
                     worst,
                 });

@@ -76,7 +76,7 @@ fn finished_runs_become_statistics_targets_and_parameters() {
     assert_eq!((zero.of.as_str(), zero.truth), ("label 0", Some(0.0)));
     assert_eq!((one.of.as_str(), one.truth, one.paper), ("label 1", Some(1.0), None));
     assert!((one.identified.mean - 1.02).abs() < 1e-12 && one.identified.n == 2);
-    assert_eq!(one.standard_error, None, "a run's own error says nothing about two");
+    assert!((one.standard_error.unwrap() - 0.01).abs() < 1e-12, "the mean of the runs' own");
 }
 
 #[test]

@@ -161,6 +161,12 @@ fn number(value: Option<f64>, decimals: usize) -> String {
     value.map_or_else(String::new, |value| format!("{value:.decimals$}"))
 }
 
+/// Two significant digits.
+fn two_digits(value: Option<f64>) -> String {
+    let decimals = |value: f64| if value == 0.0 { 0 } else { (1 - value.abs().log10().floor() as i32).clamp(0, 12) };
+    value.map_or_else(String::new, |value| format!("{value:.*}", decimals(value) as usize))
+}
+
 fn mean_and_sd(paper: &Paper, decimals: usize) -> String {
     match (paper.mean, paper.sd) {
         (Some(mean), Some(sd)) => format!("{mean:.decimals$} ({sd:.decimals$})"),
@@ -242,20 +248,26 @@ fn experts(parameters: &[Parameter]) -> String {
         let unit = if unit.is_empty() { String::new() } else { format!(", {unit}") };
         let mut header = vec![format!("{modality} {parameter}{unit}")];
         header.extend(these.iter().map(|p| p.of.clone()));
-        let line = |name: &str, value: &dyn Fn(&Parameter) -> Option<f64>| {
-            let values = these.iter().map(|p| number(value(p), DECIMALS)).collect::<Vec<_>>();
+        let cells = |name: &str, values: Vec<String>| {
             let empty = values.iter().all(String::is_empty);
             (!empty).then(|| std::iter::once(name.to_owned()).chain(values).collect::<Vec<_>>())
+        };
+        let line = |name: &str, value: &dyn Fn(&Parameter) -> Option<f64>| {
+            cells(name, these.iter().map(|p| number(value(p), DECIMALS)).collect())
+        };
+        // Errors can be far below the last digit that values are shown with.
+        let small = |name: &str, value: &dyn Fn(&Parameter) -> Option<f64>| {
+            cells(name, these.iter().map(|p| two_digits(value(p))).collect())
         };
         let lines = [
             line("truth", &|p| p.truth),
             line("paper", &|p| p.paper),
             line("identified", &|p| Some(p.identified.mean)),
-            line("standard deviation over seeds", &|p| p.identified.sd),
-            line("standard error", &|p| p.standard_error),
-            line("Cramer-Rao bound", &|p| p.bound),
-            line("error", &|p| p.truth.map(|truth| p.identified.mean - truth)),
-            line("largest error of a run / bound", &|p| p.worst),
+            small("standard deviation over seeds", &|p| p.identified.sd),
+            small("standard error of a run, mean", &|p| p.standard_error),
+            small("Cramer-Rao bound", &|p| p.bound),
+            small("error of the mean", &|p| p.truth.map(|truth| p.identified.mean - truth)),
+            small("largest error of a run / bound", &|p| p.worst),
         ];
         table(&header, &lines.into_iter().flatten().collect::<Vec<_>>())
     });

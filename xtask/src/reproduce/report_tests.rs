@@ -47,8 +47,8 @@ fn paper_and_ours_stand_beside_each_other() {
     assert_eq!(line(&text, "line slope"), ["line slope", "label 0", "label 1"]);
     assert_eq!(line(&text, "truth")[1..], ["0.00000", "1.00000"]);
     assert_eq!(line(&text, "identified")[1..], ["0.01000", "1.02000"]);
-    assert_eq!(line(&text, "standard deviation over seeds")[1..], ["0.01414", "0.01414"]);
-    assert_eq!(line(&text, "error")[1..], ["0.01000", "0.02000"]);
+    assert_eq!(line(&text, "standard deviation over seeds")[1..], ["0.014", "0.014"]);
+    assert_eq!(line(&text, "error of the mean")[1..], ["0.010", "0.020"]);
     assert!(!text.contains("| paper "), "lines without a number are left out");
     for part in [
         "procedural digits",

@@ -9,21 +9,23 @@ use crate::failure::{Blame, Outcome, say};
 use crate::npz_stream::NpzStream;
 
 pub(crate) fn run(args: &ImputeArgs) -> Outcome {
-    let (model, samples) = plan(args).blame_input()?;
-    impute(args, &model, &samples).blame_work()
+    let (model, samples, options) = plan(args).blame_input()?;
+    impute(args, &model, &samples, &options).blame_work()
 }
 
-fn plan(args: &ImputeArgs) -> Result<(Model, Samples)> {
+fn plan(args: &ImputeArgs) -> Result<(Model, Samples, InferOptions)> {
     check_output(&args.out, args.force)?;
     let model = load(&args.run, args.device)?;
-    let samples = Samples::read(&args.data, &model, args.skip_bad_rows)?;
-    Ok((model, samples))
+    let samples = Samples::read(&args.data, &model, None, args.skip_bad_rows)?;
+    let options = options(args, &model);
+    model.check_inference(&options)?;
+    Ok((model, samples, options))
 }
 
-fn impute(args: &ImputeArgs, model: &Model, samples: &Samples) -> Result<()> {
-    let names: Vec<String> = model.modality_names().map(str::to_owned).collect();
-    let all: Vec<usize> = (0..names.len()).collect();
-    let options = InferOptions {
+/// Everything from everything.
+fn options(args: &ImputeArgs, model: &Model) -> InferOptions {
+    let all: Vec<usize> = (0..model.modality_names().count()).collect();
+    InferOptions {
         given: all.clone(),
         predict: all,
         engine: model.preferred_engine(),
@@ -32,11 +34,15 @@ fn impute(args: &ImputeArgs, model: &Model, samples: &Samples) -> Result<()> {
         draws: 0,
         score: false,
         seed: args.seed,
-    };
+    }
+}
+
+fn impute(args: &ImputeArgs, model: &Model, samples: &Samples, options: &InferOptions) -> Result<()> {
+    let names: Vec<String> = model.modality_names().map(str::to_owned).collect();
     let mut npz = NpzStream::new(&args.out);
     let mut filled = vec![0_usize; names.len()];
     samples.each_batch(model, |k, rows, data, batch| {
-        let inferred = model.infer(batch, &options, k)?;
+        let inferred = model.infer(batch, options, k)?;
         npz.add_integers("row", rows.iter().map(|&row| row as i64))?;
         npz.add_integers(
             "cluster",

@@ -1,8 +1,10 @@
 //! `pima infer`: from some modalities of samples to their clusters and their other modalities.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use anyhow::Result;
+use ndarray::Array1;
 use pima_model::{InferOptions, Inference, Model};
 
 use super::samples::{Samples, check_output, load, shape_of};
@@ -25,12 +27,13 @@ pub(crate) fn run(args: &InferArgs) -> Outcome {
 fn plan(args: &InferArgs) -> Result<Plan> {
     check_output(&args.out, args.force)?;
     let model = load(&args.run, args.device)?;
-    let samples = Samples::read(&args.given, &model, args.skip_bad_rows)?;
+    let samples = Samples::read(&args.given, &model, args.from.as_deref(), args.skip_bad_rows)?;
     let given = samples.given.clone();
-    let predict = match &args.predict {
+    let predict: Vec<usize> = match &args.predict {
         Some(names) => names.iter().map(|name| model.modality_index(name)).collect::<Result<_, _>>()?,
         None => (0..model.modality_names().count()).filter(|m| !given.contains(m)).collect(),
     };
+    let score = args.from.is_some() && predict.iter().any(|m| compared(&samples, *m));
     let options = InferOptions {
         given,
         predict,
@@ -38,19 +41,34 @@ fn plan(args: &InferArgs) -> Result<Plan> {
         samples: args.samples,
         intervals: args.intervals.clone(),
         draws: args.draws,
-        score: false,
+        score,
         seed: args.seed,
     };
+    model.check_inference(&options)?;
     Ok(Plan { model, samples, options })
+}
+
+/// Whether a modality is in the file without being inferred from.
+fn compared(samples: &Samples, m: usize) -> bool {
+    samples.measured.contains(&m) && !samples.given.contains(&m)
 }
 
 fn infer(args: &InferArgs, plan: &Plan) -> Result<()> {
     let begun = Instant::now();
     let Plan { model, samples, options } = plan;
     let mut npz = NpzStream::new(&args.out);
+    let mut densities = BTreeMap::<String, Mean>::new();
     samples.each_batch(model, |k, rows, _, batch| {
         let inferred = model.infer(batch, options, k)?;
-        write(&mut npz, model, rows, &inferred, &options.intervals)
+        write(&mut npz, model, rows, &inferred, &options.intervals)?;
+        for (name, prediction) in &inferred.predictions {
+            let m = model.modality_index(name)?;
+            let Some(score) = prediction.score.as_ref().filter(|_| compared(samples, m)) else { continue };
+            npz.add(&format!("{name}_log_density"), &[], score.log_density.iter().copied())?;
+            npz.add(&format!("{name}_log_density_se"), &[], score.standard_error.iter().copied())?;
+            densities.entry(name.clone()).or_default().add(&score.log_density);
+        }
+        Ok(())
     })?;
     npz.finish()?;
     let names = |of: &[usize]| {
@@ -71,8 +89,27 @@ fn infer(args: &InferArgs, plan: &Plan) -> Result<()> {
         samples.n_samples,
         samples.n_samples as f64 / seconds
     ));
+    for (name, Mean { sum, n }) in &densities {
+        say(format!("{name}: mean log predictive density {:.4} a sample, over {n}", sum / n));
+    }
     samples.say_skipped();
     Ok(())
+}
+
+/// The mean of what is known.
+#[derive(Default)]
+struct Mean {
+    sum: f64,
+    n: f64,
+}
+
+impl Mean {
+    fn add(&mut self, values: &Array1<f64>) {
+        for value in values.iter().filter(|value| !value.is_nan()) {
+            self.sum += value;
+            self.n += 1.0;
+        }
+    }
 }
 
 fn write(npz: &mut NpzStream, model: &Model, rows: &[usize], inferred: &Inference, intervals: &[f64]) -> Result<()> {
@@ -87,7 +124,8 @@ fn write(npz: &mut NpzStream, model: &Model, rows: &[usize], inferred: &Inferenc
         npz.add(&format!("{name}_mean"), &shape, prediction.mean.iter().copied())?;
         npz.add(&format!("{name}_var"), &shape, prediction.variance.iter().copied())?;
         for (level, (lower, upper)) in intervals.iter().zip(&prediction.intervals) {
-            let percent = 100.0 * level;
+            // 0.55 is 55 %, not 55.00000000000001.
+            let percent = (1e12 * level).round() / 1e10;
             npz.add(&format!("{name}_lower_{percent}"), &shape, lower.iter().copied())?;
             npz.add(&format!("{name}_upper_{percent}"), &shape, upper.iter().copied())?;
         }

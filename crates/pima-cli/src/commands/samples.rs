@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use ndarray::Array2;
 use pima_cli::RunDirectory;
 use pima_core::ModalityShape;
@@ -22,18 +22,20 @@ pub(super) struct Samples {
     /// How many there are, less those that were skipped.
     pub(super) n_samples: usize,
     /// The model's modalities that the file has, by index.
+    pub(super) measured: Vec<usize>,
+    /// Those of them that are inferred from; every sample has one.
     pub(super) given: Vec<usize>,
     skip_bad_rows: bool,
     skipped: Vec<SkippedRow>,
 }
 
 impl Samples {
-    /// Looks through an `.npz` file; rows that cannot be used are refused, or skipped. Batches need a second pass: a fault in the last row is found before
-    /// any work is done, and no more than a batch is in memory.
-    pub(super) fn read(file: &Path, model: &Model, skip_bad_rows: bool) -> Result<Self> {
+    /// Looks through an `.npz` file of which the modalities `from` are inferred from, or all; rows that cannot be used are refused, or skipped. Batches need a second
+    /// pass: a fault in the last row is found before any work is done, and no more than a batch is in memory.
+    pub(super) fn read(file: &Path, model: &Model, from: Option<&[String]>, skip_bad_rows: bool) -> Result<Self> {
         let cannot = || format!("{}: cannot be used", file.display());
         let mut rows = NpzRows::open(file).with_context(cannot)?;
-        let mut given = Vec::new();
+        let mut measured = Vec::new();
         for modality in rows.modalities() {
             let m = model.modality_index(&modality.name).with_context(|| file.display().to_string())?;
             let expected = model.modality_shape(m);
@@ -44,15 +46,36 @@ impl Samples {
                 modality.name,
                 modality.shape
             );
-            given.push(m);
+            measured.push(m);
         }
+        let given = match from {
+            None => measured.clone(),
+            Some(names) => {
+                let given = names.iter().map(|name| model.modality_index(name)).collect::<Result<Vec<_>, _>>()?;
+                if let Some(at) = given.iter().position(|m| !measured.contains(m)) {
+                    bail!("{}: has no modality {:?} to infer from", file.display(), names[at]);
+                }
+                given
+            }
+        };
         let mut n_samples = 0;
         let mut bad = skip_bad_rows.then(Vec::new);
-        while let Some((_, numbers)) = rows.next(ROWS, &mut bad).with_context(cannot)? {
-            n_samples += numbers.len();
+        let names: Vec<&str> = model.modality_names().collect();
+        let wanted = given.iter().map(|&m| names[m]).collect::<Vec<_>>().join(", ");
+        while let Some((data, numbers)) = rows.next(ROWS, &mut bad).with_context(cannot)? {
+            let used = used(model, &data, &given);
+            n_samples += used.len();
+            for &row in (0..numbers.len()).filter(|at| used.binary_search(at).is_err()).map(|at| &numbers[at]) {
+                let problem = format!("has nothing to infer from ({wanted})");
+                match &mut bad {
+                    Some(bad) => bad.push(SkippedRow { row, problem }),
+                    None => bail!("{}: row {row} {problem}: leave it out, or give --skip-bad-rows", file.display()),
+                }
+            }
         }
+        bad.iter_mut().for_each(|bad| bad.sort_by_key(|skipped| skipped.row));
         ensure!(n_samples > 0, "{}: no row is without a fault", file.display());
-        Ok(Self { file: file.to_owned(), n_samples, given, skip_bad_rows, skipped: bad.unwrap_or_default() })
+        Ok(Self { file: file.to_owned(), n_samples, measured, given, skip_bad_rows, skipped: bad.unwrap_or_default() })
     }
 
     /// Calls `f` for one batch after the other: with its position, its rows' numbers in the file, what the file has of them, and their values as the model
@@ -67,9 +90,13 @@ impl Samples {
         let mut batch = Batch::default();
         let (mut k, mut n_samples) = (0, 0);
         while let Some((data, numbers)) = rows.next(ROWS, &mut bad)? {
-            let all: Vec<usize> = (0..numbers.len()).collect();
+            let used = used(model, &data, &self.given);
+            let numbers: Vec<usize> = used.iter().map(|&at| numbers[at]).collect();
+            if used.is_empty() {
+                continue;
+            }
             let complete = complete(model, &data)?;
-            Batches::new(&complete, model.normalisations())?.gather(&all, &mut batch)?;
+            Batches::new(&complete, model.normalisations())?.gather(&used, &mut batch)?;
             f(k, &numbers, &data, &batch)?;
             k += 1;
             n_samples += numbers.len();
@@ -86,6 +113,13 @@ impl Samples {
             say(format!("skipped row {row}: {problem}"));
         }
     }
+}
+
+/// Which of the samples have one of the modalities `given`.
+fn used(model: &Model, data: &Dataset, given: &[usize]) -> Vec<usize> {
+    let names: Vec<&str> = model.modality_names().collect();
+    let known: Vec<_> = data.modalities().iter().filter(|m| given.iter().any(|&g| names[g] == m.name())).collect();
+    (0..data.n_samples()).filter(|&row| known.iter().any(|modality| modality.is_present(row))).collect()
 }
 
 /// The model of a run.

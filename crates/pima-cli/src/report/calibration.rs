@@ -28,6 +28,7 @@ struct Row {
     covered: Vec<String>,
     log_density: String,
     rmse: String,
+    rmse_of_cluster: String,
 }
 
 struct Panel {
@@ -60,6 +61,7 @@ pub(super) fn section(source: &Source) -> Result<Option<String>> {
                 covered: levels.iter().map(|level| percent(&coverage.covered, level)).collect(),
                 log_density: ticks::number(coverage.log_density, 4),
                 rmse: ticks::number(coverage.rmse, 4),
+                rmse_of_cluster: coverage.rmse_of_cluster.map_or_else(|| "–".to_owned(), |e| ticks::number(e, 4)),
             });
             panels.push(Panel {
                 title: format!("{predicted} from {given}"),

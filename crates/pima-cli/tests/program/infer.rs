@@ -52,6 +52,23 @@ fn lines_are_inferred_from_images_and_images_from_lines() {
     assert_eq!(mean.dim(), (40, 1, 28, 28));
     assert!(back.by_name::<ndarray::OwnedRepr<f32>, ndarray::Ix3>("line_mean").is_err());
 
+    // From a part of the file: the rest is what the prediction is compared with.
+    let (out, _) = bench.ok("infer run --given both.npz --from image --intervals 0.55 --device cpu --out scored.npz");
+    let mut scored = NpzReader::new(File::open(bench.path("scored.npz")).unwrap()).unwrap();
+    let density: Array1<f32> = scored.by_name("line_log_density").unwrap();
+    let error: Array1<f32> = scored.by_name("line_log_density_se").unwrap();
+    assert!(density.len() == 40 && density.iter().chain(&error).all(|x| x.is_finite()));
+    assert!(error.iter().all(|&e| e >= 0.0) && out.contains("line: mean log predictive density"), "{out}");
+    let mean: Array3<f32> = scored.by_name("line_mean").unwrap();
+    bench.ok("infer run --given images.npz --device cpu --out alone.npz");
+    let mut alone = NpzReader::new(File::open(bench.path("alone.npz")).unwrap()).unwrap();
+    let alone: Array3<f32> = alone.by_name("line_mean").unwrap();
+    assert!(mean.iter().zip(&alone).all(|(a, b)| (a - b).abs() < 1e-5), "the line in the file is not looked at");
+    assert_eq!(end(&mut scored, "line_lower_55").dim(), (40, 1, 20));
+    assert!(scored.by_name::<ndarray::OwnedRepr<f32>, ndarray::Ix4>("image_mean").is_err());
+    let said = bench.fails("infer run --given images.npz --from line --out none.npz", 2);
+    assert!(said.contains("images.npz: has no modality \"line\" to infer from"), "{said}");
+
     // A file that is there is not overwritten.
     assert!(bench.fails("infer run --given images.npz --out preds.npz", 2).contains("is there already"));
 }
@@ -83,6 +100,23 @@ fn what_cannot_be_used_is_named_and_nothing_is_written() {
     assert!(error.contains("no such modality"), "{error}");
     let error = bench.fails("infer nowhere --given images.npz --out preds.npz", 2);
     assert!(error.contains("nowhere"), "{error}");
+
+    for (options, words) in
+        [("--samples 0", "samples is 0"), ("--intervals 1.5", "level of an interval"), ("--engine refit", "pima refit")]
+    {
+        let error = bench.fails(&format!("infer run --given images.npz {options} --device cpu --out preds.npz"), 2);
+        assert!(error.contains(words) && !bench.path("preds.npz").exists(), "{error}");
+    }
+    for (file, words) in [
+        ("nan.npz", "'image', row 2, column 88: NaN"),
+        ("small.npz", "1x14x14 image"),
+        ("smell.npz", "it has image, line"),
+    ] {
+        let error = bench.fails(&format!("impute run {file} --device cpu --out filled.npz"), 2);
+        assert!(error.contains(words) && !bench.path("filled.npz").exists(), "{file}: {error}");
+    }
+    let (out, _) = bench.ok("impute run nan.npz --skip-bad-rows --samples 4 --device cpu --out filled.npz");
+    assert!(out.contains("3 samples") && out.contains("skipped row 2"), "{out}");
 
     let (out, _) = bench.ok("infer run --given nan.npz --skip-bad-rows --device cpu --out rest.npz");
     assert!(out.contains("for 3 samples") && out.contains("skipped row 2: modality 'image', column 88: NaN"), "{out}");
@@ -118,13 +152,25 @@ fn holes_are_filled_and_measured_values_stay() {
         assert!(variance.slice(s![row, .., ..]).iter().all(|&v| (v == 0.0) == has_line[row]));
     }
     assert!(bench.fails("impute run holes.npz --out filled.npz", 2).contains("is there already"));
+
+    // From one modality alone, the samples that lack it cannot be inferred.
+    let command = "infer run --given holes.npz --from image --samples 4 --device cpu --out some.npz";
+    let said = bench.fails(command, 2);
+    assert!(said.contains("holes.npz: row 1 has nothing to infer from (image)"), "{said}");
+    let (out, _) = bench.ok(&format!("{command} --skip-bad-rows"));
+    assert!(out.contains("for 27 samples") && out.contains("skipped row 4: has nothing to infer from"), "{out}");
+    let mut some = NpzReader::new(File::open(bench.path("some.npz")).unwrap()).unwrap();
+    let rows: Array1<i64> = some.by_name("row").unwrap();
+    assert!(rows.iter().all(|row| row % 3 != 1) && rows.len() == 27);
+    let density: Array1<f32> = some.by_name("line_log_density").unwrap();
+    assert!(rows.iter().zip(&density).all(|(row, density)| density.is_nan() == (row % 3 == 0)));
 }
 
 #[test]
 fn refitted_encoders_are_used_once_they_are_there() {
     let bench = bench();
     assert!(
-        bench.fails("infer run --given images.npz --engine refit --out p.npz --device cpu", 1).contains("pima refit")
+        bench.fails("infer run --given images.npz --engine refit --out p.npz --device cpu", 2).contains("pima refit")
     );
     let (_, log) = bench.ok("refit run --epochs 2");
     assert!(log.contains("refit of image's encoder 2/2"), "{log}");

@@ -5,6 +5,7 @@ use pima_core::{Expert, ExpertError, ExpertFit};
 
 use super::{DictionaryOde, check_fit};
 use crate::linear::least_squares;
+use crate::pou::check_times;
 use crate::{Error, Result};
 
 /// `E_s(t; theta) = sum_p theta_p prod_r u~_r(t)^(e_pr)`, rates along a trajectory `u~` that is given (Walker et al. 2023, eq. 26).
@@ -28,7 +29,7 @@ impl SnodeExpert {
     /// An expert from K trajectories (K,S,T) at T times, for example the values of POU networks.
     ///
     /// # Errors
-    /// [`Error::Description`] for trajectories of another number of states or times, none, or values whose monomials are not finite.
+    /// [`Error::Times`] unless the times increase; [`Error::Description`] for trajectories of another number of states or times, none, or values whose monomials are not finite.
     pub fn new(ode: DictionaryOde, times: ArrayView1<'_, f64>, trajectories: ArrayView3<'_, f64>) -> Result<Self> {
         let (n_trajectories, n_states, n_times) = trajectories.dim();
         if n_trajectories == 0 || n_times == 0 || n_times != times.len() || n_states != ode.n_states() {
@@ -40,6 +41,7 @@ impl SnodeExpert {
             );
             return Err(Error::Description { what: "shape of the trajectories (K,S,T)".into(), got, requirement });
         }
+        check_times(times)?;
         let mut monomials = Vec::with_capacity(n_trajectories);
         for (k, trajectory) in trajectories.outer_iter().enumerate() {
             let of_equations: Vec<_> = (0..n_states).map(|s| ode.monomials(s, trajectory)).collect();

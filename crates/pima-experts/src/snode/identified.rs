@@ -280,8 +280,8 @@ impl Expert for OdeExpert {
         }
     }
 
-    /// The closed form, and from there Gauss-Newton steps. Where the closed form's trajectory blows up, the steps start from
-    /// `theta`.
+    /// The closed form, and from there Gauss-Newton steps. Where the closed form's trajectory blows up, or its steps end further from the curve than `theta` is, the
+    /// steps start from `theta`: with them, a fit is never worse than what it was given.
     fn fit(
         &self,
         mean: ArrayView1<'_, f64>,
@@ -291,10 +291,16 @@ impl Expert for OdeExpert {
         check_fit(self, mean, weight, theta)?;
         let (found, covariance) = self.closed_form(mean, weight)?;
         if self.options.refinements > 0 {
-            return self.refine(mean, weight, found).or_else(|error| match error {
-                ExpertError::Diverged { .. } => self.refine(mean, weight, theta.to_owned()),
-                error => Err(error),
-            });
+            let refined = self.refine(mean, weight, found);
+            let mut given = Array1::zeros(self.n_outputs());
+            self.predict(theta, given.view_mut());
+            let residual_given = weighted_square(mean, given.view(), weight);
+            return match refined {
+                // Not so where it is NaN: then there is nothing to go back to.
+                Ok(fit) if residual_given < fit.residual => self.refine(mean, weight, theta.to_owned()),
+                Err(ExpertError::Diverged { .. }) => self.refine(mean, weight, theta.to_owned()),
+                refined => refined,
+            };
         }
         let mut prediction = Array1::zeros(self.n_outputs());
         self.predict(found.view(), prediction.view_mut());

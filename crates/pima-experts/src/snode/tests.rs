@@ -1,6 +1,6 @@
 //! Dictionary equations against Taylor series, their experts against the truth and its bounds, and bad input.
 
-use ndarray::{Array1, Array2, ArrayView1, array, s};
+use ndarray::{Array1, Array2, ArrayView1, Axis, array, s};
 use pima_core::{Expert, ExpertError, ExpertFit};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -310,6 +310,9 @@ fn bad_input_is_refused_with_its_place() {
     assert!(matches!(expert(array![0.0, 2.0, 1.0], &[1.0, 1.0]), Err(Error::Times { index: 2, .. })));
     assert!(matches!(expert(Array1::linspace(0.0, 1.0, 30), &[1.0, 1.0]), Err(Error::Deficient { n_samples: 30, .. })));
     assert!(matches!(expert(times(), &[1.0]), Err(Error::Description { .. })));
+    let twice =
+        SnodeExpert::new(oscillator(), array![0.0, 1.0, 1.0].view(), Array2::ones((2, 3)).insert_axis(Axis(0)).view());
+    assert!(matches!(twice, Err(Error::Times { index: 2, .. })), "{twice:?}");
     assert!(matches!(expert(times(), &[1.0, f64::INFINITY]), Err(Error::Description { .. })));
     let none = ndarray::Array3::zeros((0, 2, 5));
     let five = times().slice(s![..5]).to_owned();

@@ -222,6 +222,15 @@ impl ExperimentConfig {
                 return Err(format!("modality {:?} is given twice: rename or remove one", modality.name));
             }
         }
+        for name in &names {
+            // What is inferred of a modality is in arrays named after it.
+            let taken = ["mean", "var", "draws", "parameters", "imputed"].map(|what| format!("{name}_{what}"));
+            if let Some(other) = taken.iter().find(|other| names.contains(other)) {
+                return Err(format!(
+                    "modality {other:?}: its name is that of an array inferred for {name:?}; choose another"
+                ));
+            }
+        }
         if let Some(peers) = &self.peers {
             peers.check(&names)?;
         }

@@ -222,6 +222,11 @@ impl ModalityConfig {
                 "modality name {name:?}: use letters, digits, '_' and '-' (it becomes part of file names)"
             ));
         }
+        if ["latent", "cluster", "responsibilities", "row"].contains(&name.as_str()) {
+            return Err(format!(
+                "modality name {name:?}: an array of that name is in every file that is inferred; choose another"
+            ));
+        }
         match (&self.decoder, &self.expert) {
             (None, None) => {
                 return Err(format!("modality {name:?} has neither a decoder nor an expert: give one of them"));

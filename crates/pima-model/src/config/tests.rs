@@ -131,6 +131,13 @@ fn only_an_expert_can_be_made_to_see() {
 }
 
 #[test]
+fn names_that_arrays_of_inferred_samples_have_are_refused() {
+    assert!(message("name = \"line\"", "name = \"latent\"").contains("\"latent\": an array of that name"));
+    let said = message("name = \"line\"", "name = \"image_var\"");
+    assert!(said.contains("\"image_var\": its name is that of an array inferred for \"image\""), "{said}");
+}
+
+#[test]
 fn images_are_changed_by_numbers_that_make_sense_and_on_one_scale() {
     let augment = |text: &str| format!("source = {{ kind = \"images\" }}\naugment = {text}");
     let good = parse(&GOOD.replace("source = { kind = \"images\" }", &augment("{ shift = 2, flip = true }"))).unwrap();

@@ -135,7 +135,7 @@ impl Model {
     /// # Errors
     /// [`Error::NothingSeen`] for a sample that has none of the modalities given; [`Error::Infer`] for options that make no sense.
     pub fn infer(&self, batch: &Batch, options: &InferOptions, position: usize) -> Result<Inference> {
-        self.check_options(options)?;
+        self.check_inference(options)?;
         let (seen, mut rng) = self.see(batch, options, position)?;
         let mut predictions = BTreeMap::new();
         for &m in &options.predict {
@@ -174,8 +174,15 @@ impl Model {
         if self.refitted.is_some() { Engine::Refit } else { Engine::Dropout }
     }
 
-    fn check_options(&self, options: &InferOptions) -> Result<()> {
+    /// That options make sense for this model.
+    ///
+    /// # Errors
+    /// [`Error::Infer`] where they do not.
+    pub fn check_inference(&self, options: &InferOptions) -> Result<()> {
         let fail = |problem: &str| Err(Error::Infer { problem: problem.to_owned() });
+        if options.engine == Engine::Refit && self.refitted.is_none() {
+            return fail("this model's encoders have not been refitted: run pima refit, or choose another engine");
+        }
         if options.given.is_empty() {
             return fail("no modality is given: name at least one");
         }
@@ -194,8 +201,7 @@ impl Model {
     /// Samples of which one modality is seen by its refitted encoder, the others by the encoders that fuse.
     fn encode_refitted(&self, batch: &Batch, weight: ArrayView2<'_, f64>) -> Result<Encodings> {
         let Some(refitted) = &self.refitted else {
-            let problem = "this model's encoders have not been refitted: run pima refit, or choose another engine";
-            return Err(Error::Infer { problem: problem.to_owned() });
+            return Err(Error::Infer { problem: "this model's encoders have not been refitted".to_owned() });
         };
         let (mut alone, mut beside) = (weight.to_owned(), weight.to_owned());
         for (mut alone, mut beside) in alone.columns_mut().into_iter().zip(beside.columns_mut()) {

@@ -188,7 +188,7 @@ fn the_error_that_wrong_clusters_force_is_that_of_their_curves() {
         seed: 1,
     };
     let clusters = pima_core::most_probable(model.infer(&batch, &options, 0).unwrap().responsibilities.view());
-    let curves = model.decoded_centres(1).unwrap().select(Axis(0), &clusters);
+    let curves = model.decoded_centres(1).unwrap().select(Axis(0), &clusters.to_vec());
     let truth = data.modalities()[1].gather(&split.test).unwrap().mapv(f64::from);
     let expected = (curves - truth).mapv(|e| e * e).mean().unwrap().sqrt();
     assert!((found - expected).abs() < 1e-12 * expected, "{found} and {expected}");
