@@ -243,7 +243,7 @@ impl Layer {
                             let flipped = w.permute([1, 0, 2, 3]).flip([2, 3]);
                             x.conv2d(&flipped, Some(&b), [1; 2], [padding; 2], [1; 2], 1)
                         } else {
-                            // The bias is added afterwards: oneDNN sums its gradient in a transposed convolution by reference code, a sixth of a training step.
+                            // The bias is added afterwards: oneDNN sums its gradient in a transposed convolution by slow reference code.
                             let none = None::<&Tensor>;
                             x.conv_transpose2d(&w, none, [stride; 2], [padding; 2], [output_padding; 2], 1, [1; 2])
                                 + b.view([1, -1, 1, 1])
