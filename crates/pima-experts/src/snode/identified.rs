@@ -296,8 +296,10 @@ impl Expert for OdeExpert {
             self.predict(theta, given.view_mut());
             let residual_given = weighted_square(mean, given.view(), weight);
             return match refined {
-                // Not so where it is NaN: then there is nothing to go back to.
-                Ok(fit) if residual_given < fit.residual => self.refine(mean, weight, theta.to_owned()),
+                // By more than rounding; and not so where it is NaN: then there is nothing to go back to.
+                Ok(fit) if residual_given < fit.residual * (1.0 - TOLERANCE) => {
+                    self.refine(mean, weight, theta.to_owned()).or(Ok(fit))
+                }
                 Err(ExpertError::Diverged { .. }) => self.refine(mean, weight, theta.to_owned()),
                 refined => refined,
             };

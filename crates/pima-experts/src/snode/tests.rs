@@ -227,6 +227,28 @@ fn the_closed_forms_alone_find_beta_to_a_few_bounds() {
 }
 
 #[test]
+fn a_fit_is_never_worse_than_what_it_was_given() {
+    let best = identified(Observed::States, 20);
+    let hasty = identified(Observed::States, 1);
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let noise = |clean: f64| {
+        clean
+            + 0.05 * {
+                let draw: f64 = StandardNormal.sample(&mut rng);
+                draw
+            }
+    };
+    let mean = prediction(&best, ArrayView1::from(&truth(4))).mapv_into(noise);
+    let weight = Array1::ones(mean.len());
+    let found = best.fit(mean.view(), weight.view(), ArrayView1::from(&truth(4))).unwrap();
+    // One step from the closed form does not get there; from where the minimum is known to be it need not.
+    let alone = hasty.fit(mean.view(), weight.view(), array![9.0, 9.0, 9.0, 9.0].view()).unwrap();
+    assert!(alone.residual > found.residual * (1.0 + 1e-9), "{} {}", alone.residual, found.residual);
+    let given = hasty.fit(mean.view(), weight.view(), found.theta.view()).unwrap();
+    assert!(given.residual <= found.residual * (1.0 + 1e-9), "{} {}", given.residual, found.residual);
+}
+
+#[test]
 fn identified_equations_lead_to_the_trajectory_again() {
     let expert = identified(Observed::Derivatives, 20);
     let truth = &trajectories()[7];
