@@ -37,6 +37,10 @@ pub enum EncoderConfig {
         /// Batch normalisation after every convolution's activation.
         #[serde(default = "yes")]
         batch_norm: bool,
+        /// Average each channel over all positions before the dense layers: what is looked for then counts wherever it is, and the
+        /// dense layer has few weights.
+        #[serde(default)]
+        pool: bool,
         /// Sizes of dense layers between the convolutions and the output.
         #[serde(default)]
         hidden: Vec<usize>,
@@ -134,6 +138,7 @@ mod tests {
                 stride: 2,
                 activation: Activation::Elu,
                 batch_norm: true,
+                pool: false,
                 hidden: vec![]
             }
         );

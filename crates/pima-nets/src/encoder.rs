@@ -43,7 +43,7 @@ impl Encoder {
         }
         let mut network = Network::new(format!("encoder.{name}"));
         let (input, features, hidden, activation, norm) = match config {
-            EncoderConfig::Conv { channels, kernel, stride, activation, batch_norm, hidden } => {
+            EncoderConfig::Conv { channels, kernel, stride, activation, batch_norm, pool, hidden } => {
                 let (first, mut sizes) = grid(shape)
                     .ok_or_else(|| fail("a convolution needs an image or a curve; use type = \"mlp\" for a vector"))?;
                 if kernel % 2 == 0 || *stride == 0 || channels.contains(&0) {
@@ -60,7 +60,12 @@ impl Encoder {
                     inputs = outputs;
                     sizes.iter_mut().for_each(|n| *n = n.div_ceil(*stride));
                 }
-                let features = inputs * sizes.iter().product::<usize>();
+                let features = if *pool {
+                    network.average(dims);
+                    inputs
+                } else {
+                    inputs * sizes.iter().product::<usize>()
+                };
                 network.reshape(&[features]);
                 let input = std::iter::once(first as i64).chain(grid_sizes(shape)).collect();
                 (input, features, hidden, *activation, false)
@@ -131,6 +136,7 @@ mod tests {
             stride: 2,
             activation: Activation::Elu,
             batch_norm: true,
+            pool: false,
             hidden: vec![],
         }
     }
@@ -170,6 +176,33 @@ mod tests {
     fn a_convolution_of_a_vector_says_what_to_use() {
         let error = build(&conv(vec![4]), ModalityShape::Vector { length: 5 }, 2).unwrap_err().to_string();
         assert!(error.contains("encoder of x") && error.contains("mlp"), "{error}");
+    }
+
+    #[test]
+    fn what_is_averaged_counts_wherever_it_is() {
+        let pooled = EncoderConfig::Conv {
+            channels: vec![4, 6],
+            kernel: 3,
+            stride: 1,
+            activation: Activation::Elu,
+            batch_norm: false,
+            pool: true,
+            hidden: vec![],
+        };
+        let image = ModalityShape::Image { channels: 1, height: 20, width: 20 };
+        let (encoder, parameters) = build(&pooled, image, 2).unwrap();
+        assert_eq!(parameters.count(), (9 * 4 + 4) + (9 * 4 * 6 + 6) + (6 * 4 + 4));
+        let rows = Tensor::zeros([3, 1, 20, 20], (Kind::Float, Device::Cpu));
+        // A spot in one place, in another, and none.
+        let _ = rows.narrow(0, 0, 1).narrow(2, 5, 2).narrow(3, 5, 2).fill_(1.0);
+        let _ = rows.narrow(0, 1, 1).narrow(2, 12, 2).narrow(3, 9, 2).fill_(1.0);
+        let (mean, _) = encoder.forward(&parameters, &rows.reshape([3, 400]), Mode::Evaluate).unwrap();
+        let from_first = |k: i64| f64::try_from((mean.get(0) - mean.get(k)).abs().max()).unwrap();
+        assert!(from_first(1) < 1e-6 && from_first(2) > 1e-4, "{} {}", from_first(1), from_first(2));
+        let curve = ModalityShape::Curve { channels: 2, length: 33 };
+        let (encoder, parameters) = build(&pooled, curve, 2).unwrap();
+        let rows = Tensor::rand([5, 66], (Kind::Float, Device::Cpu));
+        assert_eq!(encoder.forward(&parameters, &rows, Mode::Train).unwrap().0.size(), [5, 2]);
     }
 
     #[test]

@@ -93,6 +93,8 @@ enum Layer {
         var: BufferId,
     },
     Activation(Activation),
+    /// Means over the last so many dimensions.
+    Average(usize),
     /// To (batch, these).
     Reshape(Vec<i64>),
     /// Cuts the trailing dimensions to these sizes.
@@ -192,6 +194,11 @@ impl Network {
         self.layers.push(Layer::Activation(activation));
     }
 
+    /// Averages over the last `dims` dimensions.
+    pub(crate) fn average(&mut self, dims: usize) {
+        self.layers.push(Layer::Average(dims));
+    }
+
     pub(crate) fn reshape(&mut self, shape: &[usize]) {
         self.layers.push(Layer::Reshape(shape.iter().map(|&n| n as i64).collect()));
     }
@@ -262,6 +269,10 @@ impl Layer {
             Self::Activation(Activation::Relu) => x.relu(),
             Self::Activation(Activation::Tanh) => x.tanh(),
             Self::Activation(Activation::Silu) => x.silu(),
+            Self::Average(dims) => {
+                let last: Vec<i64> = (1..=dims as i64).map(|d| -d).collect();
+                x.to_kind(Kind::Float).mean_dim(last.as_slice(), false, Kind::Float)
+            }
             Self::Reshape(ref shape) => x.reshape([&[x.size()[0]], shape.as_slice()].concat()),
             Self::Crop(ref sizes) => {
                 let first = x.dim() - sizes.len();

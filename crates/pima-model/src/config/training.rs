@@ -117,6 +117,10 @@ pub struct StartConfig {
     pub spacing: f64,
     /// Epochs for which placed centres are held before the M-step moves them.
     pub hold_epochs: usize,
+    /// Epochs for which samples stay tied to the clusters found among the values of `modality`, while the centres follow them; absent: as long
+    /// as the centres are held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tie_epochs: Option<usize>,
 }
 
 /// Every number of a training run. A config's `[training]` table gives what differs from the recipe's defaults, `[training.fast]` and
@@ -185,6 +189,7 @@ impl TrainingConfig {
                 warmup_epochs: 2,
                 spacing: 9.0,
                 hold_epochs: 3,
+                tie_epochs: None,
             },
             patience: None,
             precision: Precision::F32,

@@ -212,7 +212,7 @@ impl Trainer<'_> {
             // What Adam knew was about other parameters.
             self.small = SmallAdam::default();
         }
-        self.step.anchor = if self.held(joint_epoch) { self.progress.anchor.clone() } else { None };
+        self.step.anchor = if self.tied(joint_epoch) { self.progress.anchor.clone() } else { None };
         self.batches(epoch, phase, observer, begun)?;
         // Before the next epoch's Adam updates, as in Algorithm 1; done here so that the model that is validated and kept has it too.
         if phase == Phase::Joint && config.em.when == EmWhen::Epoch {
@@ -288,6 +288,12 @@ impl Trainer<'_> {
     fn held(&self, joint_epoch: usize) -> bool {
         let start = &self.config.training.start;
         self.start_modality().is_some() && joint_epoch < start.hold_epochs
+    }
+
+    /// Where nothing else ties samples to clusters, the clusters found in data space do so for the first epochs.
+    fn tied(&self, joint_epoch: usize) -> bool {
+        let tied = self.config.training.start.tie_epochs;
+        self.held(joint_epoch) || tied.is_some_and(|epochs| joint_epoch < epochs)
     }
 
     fn batches(&mut self, epoch: usize, phase: Phase, observer: &mut dyn Observe, begun: Instant) -> Result<()> {
