@@ -17,7 +17,7 @@ pub use plots::{Drawing, draw, draw_all, draw_sweep};
 pub use report::{Report, report};
 pub use run_directory::{
     Checkpoint, EpochRecord, Existing, InferenceExamples, InferredValues, LossTerms, MetricsRecord,
-    ModalityPredictions, NewRun, Predictions, RunDirectory, RunRecord,
+    ModalityPredictions, NewRun, Predictions, RunDirectory, RunRecord, SampleRow,
 };
 pub use scores::{ScoreRow, Scores, significant};
 pub use summary::{ExpertCluster, ExpertSummary, ModalityAxes, SplitSummary, Splits, Summary};

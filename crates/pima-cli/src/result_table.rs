@@ -6,8 +6,8 @@ use pima_cli::{ExpertSummary, Scores, Splits};
 
 use crate::table::{Table, significant, with_error};
 
-/// The results as a table, a column for each split, and one of each expert's parameters.
-pub(crate) fn table(splits: &Splits, experts: &BTreeMap<String, ExpertSummary>) -> String {
+/// The results as a table, a column for each split, and one of each expert's parameters. `label_names` is empty where labels are numbers.
+pub(crate) fn table(splits: &Splits, experts: &BTreeMap<String, ExpertSummary>, label_names: &[String]) -> String {
     let scores = Scores::of(splits);
     let mut table = Table::default();
     table.row(std::iter::once("").chain(scores.splits.iter().copied()));
@@ -18,12 +18,14 @@ pub(crate) fn table(splits: &Splits, experts: &BTreeMap<String, ExpertSummary>) 
     }
     let mut text = table.to_string();
     for (name, expert) in experts {
-        text += &format!("\n{name}: parameters of the expert by cluster, ± standard error\n{}", expert_table(expert));
+        let of_expert = expert_table(expert, label_names);
+        text += &format!("\n{name}: parameters of the expert by cluster, ± standard error\n{of_expert}");
     }
     text
 }
 
-fn expert_table(expert: &ExpertSummary) -> Table {
+fn expert_table(expert: &ExpertSummary, label_names: &[String]) -> Table {
+    let name = |label: usize| label_names.get(label).cloned().unwrap_or_else(|| label.to_string());
     let mut table = Table::default();
     let labelled = expert.clusters.iter().any(|cluster| cluster.label.is_some());
     let units = |p: usize| {
@@ -36,7 +38,7 @@ fn expert_table(expert: &ExpertSummary) -> Table {
     table.row(head);
     for cluster in &expert.clusters {
         let mut row = vec![cluster.cluster.to_string()];
-        row.extend(labelled.then(|| cluster.label.map_or_else(|| "-".to_owned(), |label| label.to_string())));
+        row.extend(labelled.then(|| cluster.label.map_or_else(|| "-".to_owned(), name)));
         row.push(format!("{:.4}", cluster.weight));
         let errors = cluster.standard_errors.iter().copied().chain(std::iter::repeat(f64::NAN));
         row.extend(cluster.values.iter().zip(errors).map(|(&value, error)| with_error(value, error)));
@@ -83,7 +85,7 @@ mod tests {
         let expert =
             ExpertSummary { parameters: vec!["slope".into()], units: vec!["m/s".into()], clusters: vec![cluster] };
         let splits = Splits { train: Some(train), validation: None, test: Some(test) };
-        let text = table(&splits, &[("line".to_owned(), expert)].into());
+        let text = table(&splits, &[("line".to_owned(), expert.clone())].into(), &[]);
         let expected = "\
                    train     test
 samples              700       70
@@ -101,5 +103,11 @@ truth                   3.0246
         let squeeze =
             |text: &str| text.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>();
         assert_eq!(squeeze(&text), squeeze(expected));
+
+        let labelled = ExpertCluster { label: Some(1), ..expert.clusters[0].clone() };
+        let expert = ExpertSummary { clusters: vec![labelled], ..expert };
+        let names = ["annealed".to_owned(), "as cast".to_owned()];
+        let text = table(&splits, &[("line".to_owned(), expert)].into(), &names);
+        assert!(text.contains("cluster  label    weight") && text.contains("0        as cast  1.0000"), "{text}");
     }
 }

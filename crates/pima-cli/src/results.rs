@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use ndarray::{Array1, Array2, Array3, ArrayView1, s};
-use pima_cli::{ExpertCluster, ExpertSummary, ModalityAxes, ModalityPredictions, Predictions, SplitSummary, Summary};
+use pima_cli::{
+    ExpertCluster, ExpertSummary, ModalityAxes, ModalityPredictions, Predictions, SampleRow, SplitSummary, Summary,
+};
 use pima_core::ModalityShape;
 use pima_data::{Dataset, ModalityData};
 use pima_model::{
@@ -157,14 +159,17 @@ pub(crate) fn describe(summary: &mut Summary, model: &Model, dataset: &Dataset) 
     summary.modalities = model.modality_names().map(str::to_owned).collect();
     let modalities = dataset.modalities().iter();
     summary.modality_shapes = modalities.clone().map(|data| (data.name().to_owned(), data.shape())).collect();
-    if let Some(labels) = dataset.labels() {
-        let numbers = (0..labels.n_labels()).map(|label| label.to_string());
-        summary.label_names =
-            if numbers.eq(labels.names().iter().cloned()) { Vec::new() } else { labels.names().to_vec() };
-    }
+    summary.label_names = label_names(dataset);
     let with_units = modalities.clone().chain(dataset.facts()).filter(|data| !data.units().is_empty());
     summary.units = with_units.map(|data| (data.name().to_owned(), data.units().to_owned())).collect();
     summary.modality_axes = modalities.filter_map(|data| Some((data.name().to_owned(), axes(data)?))).collect();
+}
+
+/// What the labels are called; empty without labels, and where they are called by their numbers.
+pub(crate) fn label_names(dataset: &Dataset) -> Vec<String> {
+    let Some(labels) = dataset.labels() else { return Vec::new() };
+    let numbers = (0..labels.n_labels()).map(|label| label.to_string());
+    if numbers.eq(labels.names().iter().cloned()) { Vec::new() } else { labels.names().to_vec() }
 }
 
 /// Names of the axes of a curve; none where nothing is known.
@@ -271,6 +276,33 @@ pub(crate) fn predictions(
             .map(|fact| Ok((fact.name().to_owned(), measured(fact, rows)?.column(0).to_owned())))
             .collect::<Result<_>>()?,
     })
+}
+
+/// A line of the table of samples for each of `rows`, which are in `split`.
+pub(crate) fn sample_rows(
+    model: &Model,
+    dataset: &Dataset,
+    split: &'static str,
+    rows: &[usize],
+    evaluation: &Evaluation,
+) -> Vec<SampleRow> {
+    let label = |row: usize| Some(dataset.labels()?.names()[dataset.labels()?.of(row)?].clone());
+    let line = |(at, &row): (usize, &usize)| {
+        let cluster = evaluation.clusters[at];
+        SampleRow {
+            sample: dataset.ids().map_or_else(|| row.to_string(), |ids| ids[row].clone()),
+            split,
+            label: label(row),
+            cluster,
+            probability: evaluation.responsibilities[[at, cluster]],
+            latent_mean: evaluation.latent_mean.row(at).to_vec(),
+            cluster_from: model
+                .modality_names()
+                .map(|name| evaluation.alone.get(name).and_then(|alone| alone.clusters[at]))
+                .collect(),
+        }
+    };
+    rows.iter().enumerate().map(line).collect()
 }
 
 /// Values of samples `rows`, (D,d); NaN for those without them.

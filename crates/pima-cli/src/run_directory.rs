@@ -6,6 +6,7 @@
 //! | `metrics.jsonl` | as training goes | one [`MetricsRecord`] a line |
 //! | `checkpoints/{last,best}.safetensors` | as training goes | weights and states |
 //! | `summary.json` | at the end | [`Summary`] |
+//! | `samples.csv` | at the end | every sample of every split: its cluster and its place in latent space |
 //! | `predictions.npz` | at the end | [`Predictions`] for the test split |
 //! | `inference.npz` | at the end | [`InferenceExamples`]: test samples inferred from one modality each |
 //! | `tensorboard/` | as training goes, on request | TensorBoard's event files |
@@ -22,6 +23,7 @@ pub(crate) mod lifetime;
 mod metrics;
 pub(crate) mod numbers;
 mod predictions;
+mod samples;
 #[cfg(test)]
 mod tests;
 
@@ -38,10 +40,12 @@ pub use inference::{InferenceExamples, InferredValues};
 pub use lifetime::{Existing, NewRun};
 pub use metrics::{EpochRecord, LossTerms, MetricsRecord, RunRecord};
 pub use predictions::{ModalityPredictions, Predictions};
+pub use samples::SampleRow;
 
 const CONFIG: &str = "config.toml";
 const METRICS: &str = "metrics.jsonl";
 const SUMMARY: &str = "summary.json";
+const SAMPLES: &str = "samples.csv";
 const PREDICTIONS: &str = "predictions.npz";
 const INFERENCE: &str = "inference.npz";
 const REPORT: &str = "report.html";
@@ -49,7 +53,8 @@ const CHECKPOINTS: &str = "checkpoints";
 const PLOTS: &str = "plots";
 const EVENTS: &str = "tensorboard";
 /// What a run owns in its directory; whatever else lies there is not ours to touch.
-const OWNED: [&str; 9] = [CONFIG, METRICS, SUMMARY, PREDICTIONS, INFERENCE, REPORT, CHECKPOINTS, PLOTS, EVENTS];
+const OWNED: [&str; 10] =
+    [CONFIG, METRICS, SUMMARY, SAMPLES, PREDICTIONS, INFERENCE, REPORT, CHECKPOINTS, PLOTS, EVENTS];
 /// Marks a directory as a run; its lock is held by the process that trains.
 const MARKER: &str = ".pima-run";
 /// Where a run that is being replaced waits until its successor has trained.
@@ -127,6 +132,11 @@ impl RunDirectory {
     /// `summary.json`.
     pub fn summary_path(&self) -> PathBuf {
         self.root.join(SUMMARY)
+    }
+
+    /// `samples.csv`.
+    pub fn samples_path(&self) -> PathBuf {
+        self.root.join(SAMPLES)
     }
 
     /// `predictions.npz`.
@@ -251,6 +261,22 @@ impl RunDirectory {
     /// The metrics cannot be read; their absence is none.
     pub fn read_wall_seconds(&self) -> Result<f64> {
         metrics::wall_seconds(&self.metrics_path())
+    }
+
+    /// Writes the table of all samples, of a model of these modalities.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_samples(&self, modalities: &[String], rows: &[SampleRow]) -> Result<()> {
+        samples::write(&self.samples_path(), modalities, rows)
+    }
+
+    /// Names of the test samples, in the order of the predictions.
+    ///
+    /// # Errors
+    /// The file is missing or no such table.
+    pub fn read_test_names(&self) -> Result<Vec<String>> {
+        samples::test_names(&self.samples_path())
     }
 
     /// Writes the predictions.

@@ -3,8 +3,8 @@
 //!     cargo run -p pima-data --example own_files
 
 use pima_data::{
-    Batch, Batches, ImageFolder, MatchedSources, NamesFile, Normalisation, NormalisationMethod, SpecimensOptions,
-    Split, SplitFractions, TableColumns, match_sources, read_columns, read_images, read_names, write_specimens,
+    Batch, Batches, ImageFolder, NamesFile, Normalisation, NormalisationMethod, SpecimensOptions, Split,
+    SplitFractions, TableColumns, match_sources, read_columns, read_images, read_names, write_specimens,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -20,12 +20,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let chemistry = read_columns(&TableColumns { path: at("chemistry.csv"), id: id(), ..TableColumns::default() })?;
     let sources = [("photograph", photographs), ("stress", curves), ("chemistry", chemistry)];
     let sources = sources.map(|(name, samples)| (name.to_owned(), samples)).into();
-    let MatchedSources { dataset, ids } = match_sources("my specimens", sources)?;
+    let dataset = match_sources("my specimens", sources)?;
 
     // Known classes are for judging what was found, and never for training.
     let column = Some("treatment".to_owned());
     let labels = read_names(&NamesFile { path: at("treatments.csv"), column, id: id(), ..NamesFile::default() })?;
-    let dataset = dataset.with_labels(labels.labels(ids.as_deref(), 80)?)?;
+    let dataset = dataset.with_labels(labels.labels(dataset.ids(), 80)?)?;
     println!("{}: {} specimens", dataset.name(), dataset.n_samples());
     for modality in dataset.modalities() {
         let n = (0..dataset.n_samples()).filter(|&row| modality.is_present(row)).count();

@@ -17,6 +17,7 @@ pub struct Dataset {
     labels: Option<Labels>,
     held_out: Option<Vec<bool>>,
     groups: Option<Vec<usize>>,
+    ids: Option<Vec<String>>,
     facts: Vec<ModalityData>,
     truth: Option<Truth>,
 }
@@ -52,7 +53,7 @@ impl Dataset {
         if let Some(row) = (0..n_samples).find(|&row| !modalities.iter().any(|modality| modality.is_present(row))) {
             return Err(Error::NothingPresent { row });
         }
-        Ok(Self { name, modalities, labels, held_out: None, groups: None, facts: Vec::new(), truth: None })
+        Ok(Self { name, modalities, labels, held_out: None, groups: None, ids: None, facts: Vec::new(), truth: None })
     }
 
     /// Marks the rows that the makers of the data set aside for testing (`true`), as MNIST's 10,000: a
@@ -74,6 +75,16 @@ impl Dataset {
     pub fn with_groups(mut self, groups: Vec<usize>) -> Result<Self> {
         check_rows("groups", &self.name, self.n_samples(), Some(groups.len()))?;
         self.groups = Some(groups);
+        Ok(self)
+    }
+
+    /// Says what the rows are called: names of specimens, as their files have them.
+    ///
+    /// # Errors
+    /// [`Error::Length`] unless there is one id per row.
+    pub fn with_ids(mut self, ids: Vec<String>) -> Result<Self> {
+        check_rows("ids", &self.name, self.n_samples(), Some(ids.len()))?;
+        self.ids = Some(ids);
         Ok(self)
     }
 
@@ -122,9 +133,9 @@ impl Dataset {
     /// # Errors
     /// [`Error::Length`] or [`Error::DuplicateModality`].
     pub fn with_modality(self, modality: ModalityData) -> Result<Self> {
-        let Self { name, mut modalities, labels, held_out, groups, facts, truth } = self;
+        let Self { name, mut modalities, labels, held_out, groups, ids, facts, truth } = self;
         modalities.push(modality);
-        Ok(Self { held_out, groups, facts, truth, ..Self::new(name, modalities, labels)? })
+        Ok(Self { held_out, groups, ids, facts, truth, ..Self::new(name, modalities, labels)? })
     }
 
     /// The same samples with only the named modalities, in the order named. Values are moved, not copied. Vectors among the others stay as
@@ -134,7 +145,7 @@ impl Dataset {
     /// [`Error::UnknownModality`] for a name that is not there (or no longer: named twice), and as
     /// [`Dataset::new`] if nothing is left.
     pub fn with_only(self, names: &[&str]) -> Result<Self> {
-        let Self { name, mut modalities, labels, held_out, groups, mut facts, truth } = self;
+        let Self { name, mut modalities, labels, held_out, groups, ids, mut facts, truth } = self;
         let mut kept = Vec::with_capacity(names.len());
         for &wanted in names {
             let Some(at) = modalities.iter().position(|modality| modality.name() == wanted) else {
@@ -143,7 +154,7 @@ impl Dataset {
             kept.push(modalities.remove(at));
         }
         facts.extend(modalities.into_iter().filter(|other| matches!(other.shape(), ModalityShape::Vector { .. })));
-        Ok(Self { held_out, groups, facts, truth, ..Self::new(name, kept, labels)? })
+        Ok(Self { held_out, groups, ids, facts, truth, ..Self::new(name, kept, labels)? })
     }
 
     /// What the data is.
@@ -193,6 +204,11 @@ impl Dataset {
         self.groups.as_deref()
     }
 
+    /// What the rows are called (D), if they have names.
+    pub fn ids(&self) -> Option<&[String]> {
+        self.ids.as_deref()
+    }
+
     /// What the rows were made with, where that is known.
     pub fn truth(&self) -> Option<&Truth> {
         self.truth.as_ref()
@@ -216,6 +232,7 @@ impl Dataset {
             labels: self.labels.as_ref().map(|labels| labels.select(rows)),
             held_out: self.held_out.as_ref().map(|held_out| rows.iter().map(|&row| held_out[row]).collect()),
             groups: self.groups.as_ref().map(|groups| rows.iter().map(|&row| groups[row]).collect()),
+            ids: self.ids.as_ref().map(|ids| rows.iter().map(|&row| ids[row].clone()).collect()),
             facts: self.facts.iter().map(|fact| fact.select(rows)).collect(),
             truth: self.truth.as_ref().map(|truth| truth.select(rows)),
         })

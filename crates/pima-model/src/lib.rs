@@ -45,8 +45,8 @@ pub use calibration::{Calibration, Coverage, calibration};
 pub use checkpoint::load_model;
 pub use config::{
     DataConfig, DataSource, DecoderVariance, EmConfig, EmWhen, ExperimentConfig, ExpertConfig, ExpertUpdate,
-    ModalityConfig, ModelConfig, PeersConfig, Recipe, RefitConfig, RefitObjective, Schedule, SeesLatent, SourceConfig,
-    StartConfig, TrainingConfig, WeightUpdate,
+    ModalityConfig, ModelConfig, PeersConfig, Place, Recipe, RefitConfig, RefitObjective, Schedule, SeesLatent,
+    SourceConfig, StartConfig, TrainingConfig, WeightUpdate,
 };
 pub use data::{DataLocations, ModalitySurvey, Survey, known_states, load_data, survey};
 pub use error::{Error, Result};

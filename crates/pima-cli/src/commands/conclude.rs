@@ -51,6 +51,18 @@ pub(super) fn conclude(
     progress.note(&format!("evaluating the model of epoch {} on every split", outcome.best_epoch));
     let (train, validation, test) = (judge(&split.train)?, judge(&split.validation)?, judge(&split.test)?);
     let train = train.ok_or_else(|| anyhow!("there are no samples to train on"))?;
+    let splits = [
+        ("train", &split.train, Some(&train)),
+        ("validation", &split.validation, validation.as_ref()),
+        ("test", &split.test, test.as_ref()),
+    ];
+    let samples: Vec<_> = splits
+        .into_iter()
+        .filter_map(|(name, rows, evaluation)| Some(results::sample_rows(model, dataset, name, rows, evaluation?)))
+        .flatten()
+        .collect();
+    let names: Vec<String> = model.modality_names().map(str::to_owned).collect();
+    run.write_samples(&names, &samples)?;
     match &test {
         Some(test) => {
             run.write_predictions(&results::predictions(config, model, dataset, &split.test, test, *seed)?)?;
@@ -119,7 +131,7 @@ pub(super) fn conclude(
     if !progress.is_quiet() {
         say(format!(
             "\n{}\n{}: best epoch {} of {}, {}\npima report {} makes one page of it",
-            result_table::table(&summary.splits, &summary.experts),
+            result_table::table(&summary.splits, &summary.experts, &summary.label_names),
             run.root().display(),
             outcome.best_epoch,
             outcome.epochs,

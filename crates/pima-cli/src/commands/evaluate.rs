@@ -79,6 +79,6 @@ fn report(loaded: &Loaded, part: Option<Part>) -> Result<()> {
         None => ", not finished".to_owned(),
     };
     let head = format!("{}: {}, {}, seed {seed}{state}", run.root().display(), config.experiment, dataset.name());
-    say(format!("{head}\n\n{}", result_table::table(&splits, &experts)));
+    say(format!("{head}\n\n{}", result_table::table(&splits, &experts, &results::label_names(dataset))));
     Ok(())
 }

@@ -14,6 +14,8 @@ pub(crate) struct Assigned {
     pub(crate) confusion: Array2<u64>,
     /// Label of each cluster, (N).
     pub(crate) label_of: Vec<Option<usize>>,
+    /// What the labels are called; empty where they are numbers.
+    names: Vec<String>,
     /// Unsupervised accuracy (Walker et al. 2023, eq. 19), in `[0, 1]`.
     pub(crate) accuracy: f64,
 }
@@ -42,7 +44,7 @@ impl Assigned {
         let n_labels = labels.iter().max().map_or(0, |max| max + 1);
         let found = unsupervised_accuracy(&labels, &clusters, n_labels, predictions.n_clusters())?;
         let confusion = found.confusion.mapv(|count| count as u64);
-        Ok(Some(Self { confusion, label_of: found.assignment, accuracy: found.accuracy }))
+        Ok(Some(Self { confusion, label_of: found.assignment, names: Vec::new(), accuracy: found.accuracy }))
     }
 
     fn from_counts(confusion: Array2<u64>) -> Result<Self> {
@@ -53,7 +55,17 @@ impl Assigned {
             clusters.extend(std::iter::repeat_n(cluster, count as usize));
         }
         let found = unsupervised_accuracy(&labels, &clusters, n_labels, n_clusters)?;
-        Ok(Self { confusion, label_of: found.assignment, accuracy: found.accuracy })
+        Ok(Self { confusion, label_of: found.assignment, names: Vec::new(), accuracy: found.accuracy })
+    }
+
+    /// The same with the data's names of the labels.
+    pub(crate) fn named(self, names: &[String]) -> Self {
+        Self { names: names.to_vec(), ..self }
+    }
+
+    /// What a label is called: the data's name, else its number.
+    pub(crate) fn label_name(&self, label: usize) -> String {
+        self.names.get(label).cloned().unwrap_or_else(|| label.to_string())
     }
 
     /// The clusters by their label; those without one come last.
@@ -64,12 +76,26 @@ impl Assigned {
     }
 }
 
-/// "c3", or "c3 (7)" for the cluster that is taken for label 7.
+/// Longer names of labels are cut short in figures.
+const LONGEST_NAME: usize = 18;
+
+/// "c3", or "c3 (seven)" for the cluster that is taken for label seven.
 pub(crate) fn cluster_name(cluster: usize, assigned: Option<&Assigned>) -> String {
-    match assigned.and_then(|assigned| assigned.label_of.get(cluster).copied().flatten()) {
-        Some(label) => format!("c{cluster} ({label})"),
+    let of =
+        assigned.and_then(|assigned| Some(assigned.label_name(assigned.label_of.get(cluster).copied().flatten()?)));
+    match of {
+        Some(name) => format!("c{cluster} ({})", short(&name)),
         None => format!("c{cluster}"),
     }
+}
+
+/// A name that fits into a figure.
+pub(super) fn short(name: &str) -> String {
+    if name.chars().count() <= LONGEST_NAME {
+        return name.to_owned();
+    }
+    let begin: String = name.chars().take(LONGEST_NAME - 1).collect();
+    format!("{}…", begin.trim_end())
 }
 
 #[cfg(test)]

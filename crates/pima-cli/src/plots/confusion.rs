@@ -3,13 +3,14 @@
 
 use anyhow::{Result, ensure};
 
-use super::assignment::Assigned;
+use super::assignment::{Assigned, short};
 use super::caption::{Caption, TITLE_HEIGHT, fitted};
 use super::palette::shade;
 use super::scene::{Anchor, Colour, INK, MUTED, Scene, WHITE, size};
 
 const WIDTH: f64 = 1600.0;
-const LEFT: f64 = 150.0;
+/// Room for the numbers of labels on the left, and for the longest names.
+const LEFT: (f64, f64) = (150.0, 330.0);
 /// Room for the columns of numbers and the colour bar on the right.
 const RIGHT: f64 = 470.0;
 /// The border of a matched cell.
@@ -22,10 +23,13 @@ pub(crate) fn scene(caption: &Caption, assigned: &Assigned) -> Result<Scene> {
     let total: u64 = assigned.confusion.sum();
     ensure!(total > 0, "the confusion matrix counts no sample");
     let order = assigned.order();
-    let cell_width = ((WIDTH - LEFT - RIGHT) / n_clusters as f64).min(245.0);
+    let names: Vec<String> = (0..n_labels).map(|label| short(&assigned.label_name(label))).collect();
+    let longest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    let left = (90.0 + 0.52 * size::TICK * longest as f64).clamp(LEFT.0, LEFT.1);
+    let cell_width = ((WIDTH - left - RIGHT) / n_clusters as f64).min(245.0);
     let cell_height = (980.0 / n_labels as f64).clamp(34.0, if n_labels < 8 { 130.0 } else { 98.0 }).min(cell_width);
     let top = TITLE_HEIGHT + 62.0;
-    let (right, bottom) = (LEFT + cell_width * n_clusters as f64, top + cell_height * n_labels as f64);
+    let (right, bottom) = (left + cell_width * n_clusters as f64, top + cell_height * n_labels as f64);
     let mut scene = Scene::new(WIDTH, bottom + 180.0);
     let facts = [format!("accuracy {:.2} %", 100.0 * assigned.accuracy), format!("{total} samples")];
     caption.draw(&mut scene, "Confusion matrix", "test split", &facts);
@@ -38,7 +42,7 @@ pub(crate) fn scene(caption: &Caption, assigned: &Assigned) -> Result<Scene> {
             let count = assigned.confusion[[label, cluster]];
             let share = if in_row > 0 { count as f64 / in_row as f64 } else { 0.0 };
             let colour = shade(share.sqrt());
-            let from = (LEFT + cell_width * column as f64, top + cell_height * label as f64);
+            let from = (left + cell_width * column as f64, top + cell_height * label as f64);
             let to = (from.0 + cell_width, from.1 + cell_height);
             scene.rect(from, to, colour);
             let ink = match count {
@@ -50,21 +54,22 @@ pub(crate) fn scene(caption: &Caption, assigned: &Assigned) -> Result<Scene> {
             let size = fitted(&text, 0.45 * cell_height, 0.86 * cell_width).min(26.0);
             scene.text_beside(text, middle, size, Anchor::Middle, ink);
         }
-        scene.text_beside(label.to_string(), (LEFT - 16.0, row_middle(label)), tick, Anchor::End, INK);
+        let of_name = fitted(&names[label], tick, left - 90.0);
+        scene.text_beside(names[label].clone(), (left - 16.0, row_middle(label)), of_name, Anchor::End, INK);
         row_numbers(&mut scene, assigned, label, in_row, (right, row_middle(label)), tick);
     }
     for line in 0..=n_labels.max(n_clusters) {
-        let (x, y) = (LEFT + cell_width * line as f64, top + cell_height * line as f64);
+        let (x, y) = (left + cell_width * line as f64, top + cell_height * line as f64);
         if line <= n_clusters {
             scene.line(vec![(x, top), (x, bottom)], Colour::hex(0xd8_d8_d8), 1.0);
         }
         if line <= n_labels {
-            scene.line(vec![(LEFT, y), (right, y)], Colour::hex(0xd8_d8_d8), 1.0);
+            scene.line(vec![(left, y), (right, y)], Colour::hex(0xd8_d8_d8), 1.0);
         }
     }
-    scene.outline((LEFT, top), (right, bottom), INK, 1.5);
+    scene.outline((left, top), (right, bottom), INK, 1.5);
     for (column, &cluster) in order.iter().enumerate() {
-        let x = LEFT + cell_width * column as f64;
+        let x = left + cell_width * column as f64;
         let matched = assigned.label_of[cluster].filter(|&label| label < n_labels);
         if let Some(label) = matched {
             let y = top + cell_height * label as f64;
@@ -73,12 +78,13 @@ pub(crate) fn scene(caption: &Caption, assigned: &Assigned) -> Result<Scene> {
         let name = format!("c{cluster}");
         let tick = fitted(&name, size::TICK, 0.9 * cell_width);
         scene.text(name, (x + cell_width / 2.0, bottom + 34.0), tick, Anchor::Middle, INK);
-        let label = matched.map_or_else(|| "–".to_owned(), |label| label.to_string());
+        let label = matched.map_or_else(|| "–".to_owned(), |label| names[label].clone());
+        let tick = fitted(&label, size::TICK, 0.94 * cell_width);
         scene.text(label, (x + cell_width / 2.0, bottom + 68.0), tick, Anchor::Middle, INK);
     }
-    scene.text("cluster", (LEFT - 16.0, bottom + 34.0), size::SMALL, Anchor::End, MUTED);
-    scene.text("matched to", (LEFT - 16.0, bottom + 68.0), size::SMALL, Anchor::End, MUTED);
-    let middle = ((LEFT + right) / 2.0, (top + bottom) / 2.0);
+    scene.text("cluster", (left - 16.0, bottom + 34.0), size::SMALL, Anchor::End, MUTED);
+    scene.text("matched to", (left - 16.0, bottom + 68.0), size::SMALL, Anchor::End, MUTED);
+    let middle = ((left + right) / 2.0, (top + bottom) / 2.0);
     scene.text(
         "cluster, in the order of the label it is matched to",
         (middle.0, bottom + 116.0),

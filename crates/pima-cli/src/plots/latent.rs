@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
 
-use super::assignment::{Assigned, cluster_name};
+use super::assignment::{Assigned, cluster_name, short};
 use super::axes::{Axes, Names, range_of};
-use super::caption::{Caption, TITLE_HEIGHT};
+use super::caption::{Caption, TITLE_HEIGHT, fitted};
 use super::palette::{self, Marker};
 use super::projection::{View, two_sigma_ellipse};
 use super::render::text_width;
@@ -25,10 +25,12 @@ pub(super) struct Classes {
     pub(super) of: Vec<Option<usize>>,
     /// Number of samples in each class that occurs.
     pub(super) counts: BTreeMap<Option<usize>, usize>,
+    /// Names of the classes.
+    names: BTreeMap<usize, String>,
 }
 
 impl Classes {
-    pub(super) fn of(predictions: &Predictions) -> Self {
+    pub(super) fn of(predictions: &Predictions, assigned: Option<&Assigned>) -> Self {
         let (kind, from) =
             if predictions.has_labels() { ("label", &predictions.label) } else { ("cluster", &predictions.cluster) };
         let of: Vec<_> = from.iter().map(|&class| usize::try_from(class).ok()).collect();
@@ -36,16 +38,19 @@ impl Classes {
         for &class in &of {
             *counts.entry(class).or_insert(0) += 1;
         }
-        Self { kind, of, counts }
+        // Clusters are called as on their plates.
+        let name = |class: usize| match assigned {
+            Some(assigned) if kind == "label" => short(&assigned.label_name(class)),
+            None if kind == "label" => class.to_string(),
+            _ => cluster_name(class, None),
+        };
+        let names = counts.keys().flatten().map(|&class| (class, name(class))).collect();
+        Self { kind, of, counts, names }
     }
 
-    /// Name of a class in the legend: clusters as on their plates, labels as numbers.
-    pub(super) fn name(&self, class: Option<usize>) -> String {
-        match class {
-            None => "unknown".to_owned(),
-            Some(cluster) if self.kind == "cluster" => cluster_name(cluster, None),
-            Some(label) => label.to_string(),
-        }
+    /// Name of a class in the legend.
+    pub(super) fn name(&self, class: Option<usize>) -> &str {
+        class.and_then(|class| self.names.get(&class)).map_or("unknown", String::as_str)
     }
 
     fn heading(&self) -> String {
@@ -65,7 +70,7 @@ pub(crate) fn scene(caption: &Caption, predictions: &Predictions, assigned: Opti
     let finite = predictions.latent_mean.iter().chain(&predictions.prior_mean).chain(&predictions.prior_var);
     ensure!(finite.clone().all(|x| x.is_finite()), "the predictions hold numbers that are not finite");
     let view = View::of(predictions);
-    let classes = Classes::of(predictions);
+    let classes = Classes::of(predictions, assigned);
     let paint = |sample: usize| look(classes.of[sample]);
     let pairs: &[(usize, usize)] = match view.names.len() {
         1 => &[],
@@ -100,7 +105,7 @@ pub(crate) fn scene(caption: &Caption, predictions: &Predictions, assigned: Opti
         for (row, entries) in rows.iter().enumerate() {
             let y = floor + 108.0 + 34.0 * row as f64;
             for (x, class) in entries {
-                legend_entry(&mut scene, (*x, y), *class, &classes);
+                legend_entry(&mut scene, (*x, y), *class, &classes, f64::INFINITY);
             }
         }
     } else {
@@ -293,13 +298,15 @@ pub(crate) fn shuffled(n: usize) -> Vec<usize> {
     order
 }
 
-fn legend_entry(scene: &mut Scene, at: Point, class: Option<usize>, classes: &Classes) {
+/// A class with its marker and its count; `room` is what its name may take.
+fn legend_entry(scene: &mut Scene, at: Point, class: Option<usize>, classes: &Classes, room: f64) {
     let (colour, marker) = look(class);
     let swatch = Axes::new((at.0, at.1 - 12.0), (at.0 + 24.0, at.1 + 12.0), (0.0, 1.0), (0.0, 1.0));
     swatch.marker(scene, (0.5, 0.5), marker, 9.0, colour);
     let name = classes.name(class);
-    scene.text_beside(&name, (at.0 + 32.0, at.1), size::LABEL, Anchor::Start, INK);
-    let after = at.0 + 32.0 + text_width(&name, size::LABEL) + 12.0;
+    let text = fitted(name, size::LABEL, room);
+    scene.text_beside(name, (at.0 + 32.0, at.1), text, Anchor::Start, INK);
+    let after = at.0 + 32.0 + text_width(name, text) + 12.0;
     scene.text_beside(format!("{}", classes.counts[&class]), (after, at.1), size::SMALL, Anchor::Start, MUTED);
 }
 
@@ -307,16 +314,17 @@ fn legend_entry(scene: &mut Scene, at: Point, class: Option<usize>, classes: &Cl
 fn legend_beside(scene: &mut Scene, at: Point, bottom: f64, classes: &Classes) {
     scene.text(classes.heading(), at, size::LABEL, Anchor::Start, INK);
     let fitting = ((bottom - at.1 - 60.0) / 37.0) as usize;
+    let room = if classes.counts.len() > fitting { f64::INFINITY } else { 160.0 };
     for (k, &class) in classes.counts.keys().enumerate().take(2 * fitting) {
         let (column, row) = (k / fitting, k % fitting);
-        legend_entry(scene, (at.0 + 120.0 * column as f64, at.1 + 37.0 * (row + 1) as f64), class, classes);
+        legend_entry(scene, (at.0 + 120.0 * column as f64, at.1 + 37.0 * (row + 1) as f64), class, classes, room);
     }
 }
 
 /// The legend as rows below the panels: positions and classes.
 fn legend_rows(classes: &Classes) -> Vec<Vec<(f64, Option<usize>)>> {
     let widest = classes.counts.iter().map(|(&class, count)| {
-        text_width(&classes.name(class), size::LABEL) + text_width(&count.to_string(), size::SMALL)
+        text_width(classes.name(class), size::LABEL) + text_width(&count.to_string(), size::SMALL)
     });
     let step = widest.fold(0.0, f64::max) + 64.0;
     let start = 36.0 + text_width(&classes.heading(), size::LABEL) + 26.0;

@@ -139,6 +139,8 @@ fn scenes(run: &RunDirectory) -> Vec<(&'static str, Result<Scene>)> {
     });
     let caption = Caption::of(run, known, began);
     let assigned = Assigned::of(known.and_then(|summary| summary.splits.test.as_ref()), predictions.as_ref().ok());
+    let names = known.map_or(&[][..], |summary| &summary.label_names);
+    let assigned = assigned.map(|assigned| assigned.map(|assigned| assigned.named(names)));
     let matching = assigned.as_ref().ok().and_then(Option::as_ref);
 
     let latent = match &predictions {

@@ -74,7 +74,7 @@ pub(crate) fn scene(
         _ => "Predicted and measured",
     };
     caption.draw(&mut scene, what, "test split", &[format!("{} clusters", predictions.n_clusters())]);
-    let classes = Classes::of(predictions);
+    let classes = Classes::of(predictions, assigned);
     let bottom = HEIGHT - 150.0;
     let top = TITLE_HEIGHT + 56.0;
     let right = if facts.is_empty() {
@@ -100,7 +100,7 @@ pub(crate) fn scene(
         agreement(&mut scene, (from, (from.0 + side, from.1 + side)), number, summary);
     }
     if !facts.is_empty() {
-        legend(&mut scene, HEIGHT - 66.0, &classes, summary);
+        legend(&mut scene, HEIGHT - 66.0, &classes);
         let note = "Left: a point is a test sample, across by its cluster, spread within it so that all are seen.";
         scene.text(note, (36.0, HEIGHT - 22.0), size::SMALL, Anchor::Start, MUTED);
     }
@@ -184,19 +184,15 @@ fn entry(scene: &mut Scene, at: Point, (colour, marker): (Colour, Marker), text:
 }
 
 /// The classes in a row; those for which there is no room are left to the other figures.
-fn legend(scene: &mut Scene, y: f64, classes: &Classes, summary: Option<&Summary>) {
+fn legend(scene: &mut Scene, y: f64, classes: &Classes) {
     let heading = format!("{}:", classes.kind);
     scene.text_beside(&heading, (36.0, y), size::LABEL, Anchor::Start, INK);
     let mut x = 36.0 + text_width(&heading, size::LABEL) + 20.0;
     for &class in classes.counts.keys() {
-        let named = |class: usize| summary.filter(|_| classes.kind == "label")?.label_names.get(class).cloned();
-        let text = match class.map(|class| (class, named(class))) {
-            Some((class, Some(name))) => format!("{class} {name}"),
-            _ => classes.name(class),
-        };
-        if x + 32.0 + text_width(&text, size::SMALL) > 0.62 * WIDTH {
+        let text = classes.name(class);
+        if x + 32.0 + text_width(text, size::SMALL) > 0.62 * WIDTH {
             break;
         }
-        x = entry(scene, (x, y), look(class), &text, size::SMALL) + 26.0;
+        x = entry(scene, (x, y), look(class), text, size::SMALL) + 26.0;
     }
 }

@@ -52,6 +52,8 @@ struct Data {
     total: usize,
     /// Rows of the test split, u32 (n).
     rows: String,
+    /// What the samples are called (n); empty where that is not known.
+    names: Vec<String>,
     columns: Vec<Column>,
     classes: Vec<Class>,
     clusters: Vec<Cluster>,
@@ -138,8 +140,17 @@ pub(super) fn section(source: &Source) -> Result<Option<String>> {
     let rows_text = encode(rows.iter().map(|&row| (row as u32).to_le_bytes()));
     let (total, drawn) =
         ((rows.len() < p.n_samples()).then(|| grouped(p.n_samples() as u64)), grouped(rows.len() as u64));
-    let data =
-        Data { n: rows.len(), total: p.n_samples(), rows: rows_text, columns, classes, clusters: clusters.collect() };
+    let known = source.names.len() == p.n_samples();
+    let names = rows.iter().filter(|_| known).map(|&row| source.names[row].clone()).collect();
+    let data = Data {
+        n: rows.len(),
+        total: p.n_samples(),
+        rows: rows_text,
+        names,
+        columns,
+        classes,
+        clusters: clusters.collect(),
+    };
     // The only way out of a script element is `</`; in JSON, `<` occurs in texts alone.
     let data = serde_json::to_string(&data)?.replace('<', "\\u003c");
     let still = still(source, p, &view, &rows)?;

@@ -17,6 +17,8 @@ pub(super) struct Source {
     pub(super) epochs: Vec<EpochRecord>,
     pub(super) summary: Option<Summary>,
     pub(super) predictions: Option<Predictions>,
+    /// What the test samples are called; empty where that is not known.
+    pub(super) names: Vec<String>,
     pub(super) inference: Option<InferenceExamples>,
     /// Clusters matched to labels, where the data have labels; of as many clusters as were predicted.
     pub(super) assigned: Option<Assigned>,
@@ -43,6 +45,7 @@ impl Source {
         let mut notes = Vec::new();
         let summary = existing(run.summary_path(), &mut notes, || run.read_summary());
         let predictions = existing(run.predictions_path(), &mut notes, || run.read_predictions());
+        let names = existing(run.samples_path(), &mut notes, || run.read_test_names()).unwrap_or_default();
         let records = existing(run.metrics_path(), &mut notes, || run.read_metrics()).unwrap_or_default();
         let config = existing(run.config_path(), &mut notes, || Ok(std::fs::read_to_string(run.config_path())?));
         let modalities = summary.as_ref().map_or_else(Vec::new, |summary| summary.modalities.clone());
@@ -68,6 +71,7 @@ impl Source {
             epochs,
             summary,
             predictions,
+            names,
             inference: inference.filter(|inference| !inference.predicted.is_empty()),
             assigned: assigned.filter(|assigned| n.is_none_or(|n| n == assigned.label_of.len())),
             notes,

@@ -317,7 +317,7 @@
     }
 
     function words(k) {
-      const lines = ['test sample ' + rows[k]];
+      const lines = [data.names.length ? 'sample ' + data.names[k] : 'test sample ' + rows[k]];
       for (const c of classes) if (c.values[k] !== 65535 && (c.name === 'label' || c.name === 'cluster')) lines.push(c.name + ' ' + c.names[c.values[k]]);
       for (const c of [x, y]) if (c.name) lines.push(c.name + ': ' + number(c.values[k]));
       const colour = select.colour.selectedOptions[0].textContent;

@@ -35,6 +35,20 @@ fn the_specimens_are_told_apart_although_a_third_is_missing() {
     for (found, made_with) in moduli.iter().zip([60.0, 100.0, 150.0, 200.0]) {
         assert!((found - made_with).abs() < 3.0, "{moduli:?}");
     }
+
+    // Every specimen by its name, and the page names those it draws.
+    let samples = fs::read_to_string(bench.path("run/samples.csv")).unwrap();
+    let mut lines = samples.lines();
+    assert!(
+        lines.next().unwrap().starts_with("sample,split,label,cluster,probability,latent_1,latent_2,cluster_from_")
+    );
+    let lines: Vec<&str> = lines.collect();
+    assert!(lines.iter().all(|line| line.starts_with('S') && line.len() > 5), "{samples}");
+    let test = lines.iter().find(|line| line.contains(",test,")).unwrap();
+    bench.ok("report run");
+    let page = fs::read_to_string(bench.path("run/report.html")).unwrap();
+    let name = test.split(',').next().unwrap();
+    assert!(page.contains(&format!("\"{name}\"")), "{name}");
 }
 
 #[test]

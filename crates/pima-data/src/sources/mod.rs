@@ -146,16 +146,7 @@ fn bare_axis(points: Vec<f64>) -> MeasurementAxis {
     MeasurementAxis { name: String::new(), units: String::new(), points }
 }
 
-/// Sources that were matched.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MatchedSources {
-    /// The dataset, a row for every sample that any source has.
-    pub dataset: Dataset,
-    /// What the rows are called; `None` where they were matched by their order.
-    pub ids: Option<Vec<String>>,
-}
-
-/// A dataset of several sources, each with the name of its modality.
+/// A dataset of several sources, each with the name of its modality: a row for every sample that any source has.
 ///
 /// Sources that tell ids are matched by them: the rows are those of the first source, then what the next ones have besides. A sample that
 /// a source does not have is missing there. Sources without ids are matched by their order.
@@ -164,7 +155,7 @@ pub struct MatchedSources {
 /// [`Error::Table`], which names the file, when some sources tell ids and others do not, when the numbers of samples differ without ids,
 /// or when a source has no id in common with those before it, or for a sample whose values are empty in every source (without ids
 /// [`Error::NothingPresent`]); and as [`Dataset::new`].
-pub fn match_sources(name: impl Into<String>, sources: Vec<(String, Samples)>) -> Result<MatchedSources> {
+pub fn match_sources(name: impl Into<String>, sources: Vec<(String, Samples)>) -> Result<Dataset> {
     let ids = match sources.iter().find(|(_, samples)| samples.ids.is_some()) {
         Some((_, with)) => Some(union(&sources, with)?),
         None => None,
@@ -199,7 +190,11 @@ pub fn match_sources(name: impl Into<String>, sources: Vec<(String, Samples)>) -
         let problem = format!("sample '{}' has no values here, nor in any other source; leave it out", id.1);
         return Err(at_file(&first, problem));
     }
-    Ok(MatchedSources { dataset: Dataset::new(name, modalities, None)?, ids })
+    let dataset = Dataset::new(name, modalities, None)?;
+    match ids {
+        Some(ids) => dataset.with_ids(ids),
+        None => Ok(dataset),
+    }
 }
 
 /// Every id that a source has, in the order of the sources; `with` is one that has some.

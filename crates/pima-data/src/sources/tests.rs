@@ -141,8 +141,9 @@ fn sources_are_matched_by_their_ids_and_what_is_absent_is_missing() {
     let first = read("first.csv", "id,x\nb,1\na,2\nc,\n");
     let second = read("second.csv", "id,y\nc,30\nd,40\nb,10\n");
     let sources = vec![("x".to_owned(), first.clone()), ("y".to_owned(), second)];
-    let MatchedSources { dataset, ids } = match_sources("mine", sources).unwrap();
-    assert_eq!(ids.unwrap(), columns(&["b", "a", "c", "d"]));
+    let dataset = match_sources("mine", sources).unwrap();
+    assert_eq!(dataset.ids().unwrap(), columns(&["b", "a", "c", "d"]));
+    assert_eq!(dataset.select(&[3, 0]).unwrap().ids().unwrap(), columns(&["d", "b"]));
     let [x, y] = dataset.modalities() else { panic!("two modalities") };
     assert_eq!(x.present().unwrap(), [true, true, false, false]);
     assert_eq!(y.present().unwrap(), [true, false, true, true]);
@@ -175,5 +176,5 @@ fn sources_are_matched_by_their_ids_and_what_is_absent_is_missing() {
     let message = refused(vec![("x", &empty)]);
     assert!(message.contains("empty.csv: sample 'b' has no values here, nor in any other source"), "{message}");
     let same = match_sources("mine", vec![("u".to_owned(), unnamed.clone()), ("w".to_owned(), unnamed)]).unwrap();
-    assert_eq!((same.dataset.n_samples(), same.ids), (2, None));
+    assert_eq!((same.n_samples(), same.ids()), (2, None));
 }

@@ -10,7 +10,9 @@ mod training;
 pub use modality::{DecoderVariance, ExpertConfig, ModalityConfig, SeesLatent, SourceConfig};
 pub use peers::PeersConfig;
 pub use refit::{RefitConfig, RefitObjective};
-pub use training::{EmConfig, EmWhen, ExpertUpdate, Recipe, Schedule, StartConfig, TrainingConfig, WeightUpdate};
+pub use training::{
+    EmConfig, EmWhen, ExpertUpdate, Place, Recipe, Schedule, StartConfig, TrainingConfig, WeightUpdate,
+};
 
 use crate::{Error, Result};
 use pima_core::Fusion;

@@ -92,6 +92,8 @@ fn mistakes_get_one_line_each() {
             .contains("sum to 1")
     );
     assert!(message("[training]", "[training]\nadam = { beta1 = 1.5 }").contains("training.adam"));
+    let text = message("[training]", "[training]\nstart = { tie_epochs = 4 }");
+    assert!(text.contains("training.start.tie_epochs needs training.start.modality"), "{text}");
 }
 
 #[test]

@@ -92,6 +92,17 @@ pub enum ExpertUpdate {
     Adam,
 }
 
+/// Where the centres of clusters that were found in data space are placed in latent space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// As evenly as possible on a sphere: all dimensions tell the clusters apart.
+    Sphere,
+    /// On a line along the last dimension: the others begin alike in all clusters, so that a modality that cannot tell the clusters apart can
+    /// still say something along them.
+    Line,
+}
+
 /// Where training starts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -113,6 +124,8 @@ pub struct StartConfig {
     pub samples: usize,
     /// Epochs with a single cluster before the mixture is fitted in latent space.
     pub warmup_epochs: usize,
+    /// How cluster centres are placed.
+    pub place: Place,
     /// Distance between neighbouring cluster centres when they are placed, in prior standard deviations.
     pub spacing: f64,
     /// Epochs for which placed centres are held before the M-step moves them.
@@ -187,6 +200,7 @@ impl TrainingConfig {
                 restarts: 10,
                 samples: 5_000,
                 warmup_epochs: 2,
+                place: Place::Sphere,
                 spacing: 9.0,
                 hold_epochs: 3,
                 tie_epochs: None,
@@ -276,6 +290,10 @@ impl TrainingConfig {
                 );
             }
             _ => {}
+        }
+        if self.start.tie_epochs.is_some() && self.start.modality.is_none() {
+            let problem = "training.start.tie_epochs needs training.start.modality, to whose clusters samples are tied";
+            return Err(problem.to_owned());
         }
         if self.em.when == EmWhen::Batches(0) {
             return Err("training.em.when: batches must be at least 1".to_owned());

@@ -6,8 +6,8 @@ use crate::{Error, Result};
 use ndarray::Array2;
 use pima_core::ModalityShape;
 use pima_data::{
-    Dataset, MatchedSources, MeasurementAxis, ModalityData, ModalityDescription, ModalityKind, Samples, Source,
-    SourceReader, match_sources, read_names,
+    Dataset, MeasurementAxis, ModalityData, ModalityDescription, ModalityKind, Samples, Source, SourceReader,
+    match_sources, read_names,
 };
 
 /// The dataset of a config whose modalities all name their own files.
@@ -18,7 +18,7 @@ pub(super) fn load(config: &ExperimentConfig, locations: &DataLocations) -> Resu
             sources.push((settings.name.clone(), read(config, open(&source, settings)?)?));
         }
     }
-    Ok(matched(config, sources, locations)?.dataset)
+    matched(config, sources, locations)
 }
 
 /// Adds the modalities with files of their own to a collection, in the order of its samples.
@@ -31,7 +31,7 @@ pub(super) fn add(config: &ExperimentConfig, mut dataset: Dataset) -> Result<Dat
         }
         let samples = read(config, open(&source, settings)?)?.without_ids();
         let alone = match_sources("", vec![(settings.name.clone(), samples)])?;
-        let (dataset_before, modality) = (dataset, alone.dataset.modalities()[0].clone());
+        let (dataset_before, modality) = (dataset, alone.modalities()[0].clone());
         dataset = dataset_before.with_modality(modality)?;
     }
     Ok(dataset)
@@ -68,7 +68,7 @@ pub(super) fn matched(
     config: &ExperimentConfig,
     mut sources: Vec<(String, Samples)>,
     locations: &DataLocations,
-) -> Result<MatchedSources> {
+) -> Result<Dataset> {
     let named = config.modalities.iter().filter_map(|settings| settings.source.own()).any(|source| source.names_ids());
     if !named && sources.iter().any(|(_, samples)| samples.ids().is_none()) {
         if let (Some(tell), Some(_)) = (locations.note, sources.iter().find(|(_, samples)| samples.ids().is_some())) {
@@ -76,16 +76,17 @@ pub(super) fn matched(
         }
         sources = sources.into_iter().map(|(name, samples)| (name, samples.without_ids())).collect();
     }
-    let matched = match_sources(name(config), sources)?;
-    let (ids, mut dataset) = (matched.ids.as_deref(), matched.dataset);
+    let mut dataset = match_sources(name(config), sources)?;
     let n_samples = dataset.n_samples();
     if let Some(groups) = &config.data.groups {
-        dataset = dataset.with_groups(read_names(groups)?.groups(ids, n_samples)?)?;
+        let groups = read_names(groups)?.groups(dataset.ids(), n_samples)?;
+        dataset = dataset.with_groups(groups)?;
     }
     if let Some(labels) = &config.data.labels {
-        dataset = dataset.with_labels(read_names(labels)?.labels(ids, n_samples)?)?;
+        let labels = read_names(labels)?.labels(dataset.ids(), n_samples)?;
+        dataset = dataset.with_labels(labels)?;
     }
-    Ok(MatchedSources { dataset, ids: matched.ids })
+    Ok(dataset)
 }
 
 /// What data of a user's own are called: their files.

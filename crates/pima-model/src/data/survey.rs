@@ -11,9 +11,7 @@ use crate::model::{Head, Model};
 use crate::{Error, Result};
 use ndarray::Array2;
 use pima_core::ModalityShape;
-use pima_data::{
-    Dataset, Labels, MatchedSources, ModalityData, ModalityDescription, Normalisation, NpzRows, Samples, Split,
-};
+use pima_data::{Dataset, Labels, ModalityData, ModalityDescription, Normalisation, NpzRows, Samples, Split};
 use statistics::Statistics;
 use std::path::Path;
 use tch::Device;
@@ -107,8 +105,8 @@ fn of_files(config: &ExperimentConfig, locations: &DataLocations, seed: u64) -> 
         statistics.push(of_modality);
         sources.push((settings.name.clone(), reader.outline(present)));
     }
-    let MatchedSources { dataset, ids } = own::matched(config, sources, locations)?;
-    outlined(config, dataset, about, statistics, ids.as_deref(), seed)
+    let dataset = own::matched(config, sources, locations)?;
+    outlined(config, dataset, about, statistics, seed)
 }
 
 /// The modalities of one `.npz`.
@@ -164,7 +162,7 @@ fn of_npz(config: &ExperimentConfig, seed: u64) -> Result<Survey> {
     if !groups.is_empty() {
         dataset = dataset.with_groups(groups)?;
     }
-    outlined(config, dataset, about, statistics, None, seed)
+    outlined(config, dataset, about, statistics, seed)
 }
 
 /// The survey of a dataset of which only the outline is there.
@@ -173,10 +171,9 @@ fn outlined(
     mut dataset: Dataset,
     about: Vec<ModalityDescription>,
     statistics: Vec<Statistics>,
-    ids: Option<&[String]>,
     seed: u64,
 ) -> Result<Survey> {
-    let lonely = warnings::lonely(&dataset, ids);
+    let lonely = warnings::lonely(&dataset);
     let data = &config.data;
     if data.max_samples.is_some() || data.max_test_samples.is_some() {
         dataset = dataset.first(data.max_samples, data.max_test_samples)?;

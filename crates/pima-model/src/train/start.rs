@@ -6,7 +6,7 @@
 
 use super::anchor::Anchor;
 use super::em::add_curves;
-use crate::config::TrainingConfig;
+use crate::config::{Place, TrainingConfig};
 use crate::model::Model;
 use crate::randomness::{Purpose, generator};
 use crate::samples::some;
@@ -55,7 +55,11 @@ pub(crate) fn start_in_data_space(
             );
             (anchor.weights(), anchor.mean(), remark, Some(anchor))
         };
-    let centres = place_centres(model.prior.n_clusters(), model.prior.n_latent(), config.start.spacing, &mut rng);
+    let (n, l, spacing) = (model.prior.n_clusters(), model.prior.n_latent(), config.start.spacing);
+    let centres = match config.start.place {
+        Place::Sphere => place_on_sphere(n, l, spacing, &mut rng),
+        Place::Line => place_on_line(n, l, spacing),
+    };
     let centres = neighbours_together(centres, curves.view());
     let anchor = anchor.map(|mut anchor| {
         anchor.outweigh(centres.view());
@@ -164,12 +168,12 @@ pub(crate) fn start_in_latent_space(
 }
 
 /// `n` points (n,l) spread as evenly as repulsion on a sphere makes them (l=1: on a line), the nearest two `spacing` apart, centred at the origin.
-pub(crate) fn place_centres(n: usize, l: usize, spacing: f64, rng: &mut impl Rng) -> Array2<f64> {
+fn place_on_sphere(n: usize, l: usize, spacing: f64, rng: &mut impl Rng) -> Array2<f64> {
     if n == 1 {
         return Array2::zeros((1, l));
     }
     if l == 1 {
-        return Array2::from_shape_fn((n, 1), |(c, _)| spacing * (c as f64 - (n as f64 - 1.0) / 2.0));
+        return place_on_line(n, l, spacing);
     }
     let mut points = Array2::from_shape_simple_fn((n, l), || rng.sample::<f64, _>(StandardNormal));
     normalise(&mut points);
@@ -193,6 +197,12 @@ pub(crate) fn place_centres(n: usize, l: usize, spacing: f64, rng: &mut impl Rng
         .map(|(a, b)| (&points.row(a) - &points.row(b)).mapv(|x| x * x).sum().sqrt())
         .fold(f64::INFINITY, f64::min);
     points * (spacing / nearest.max(1e-6))
+}
+
+/// `n` points (n,l) along the last dimension, `spacing` apart, centred at the origin.
+fn place_on_line(n: usize, l: usize, spacing: f64) -> Array2<f64> {
+    let along = |c: usize| spacing * (c as f64 - (n as f64 - 1.0) / 2.0);
+    Array2::from_shape_fn((n, l), |(c, j)| if j + 1 == l { along(c) } else { 0.0 })
 }
 
 /// Deals the `centres` (N,l) out to the clusters so that clusters with similar `curves` (N,d) become neighbours: an encoder then has a smooth map to
@@ -247,17 +257,18 @@ mod tests {
     #[test]
     fn centres_are_even() {
         let mut rng = ChaCha8Rng::seed_from_u64(3);
-        let circle = place_centres(10, 2, 6.0, &mut rng);
+        let circle = place_on_sphere(10, 2, 6.0, &mut rng);
         let radius = 3.0 / (std::f64::consts::PI / 10.0).sin();
         for row in circle.outer_iter() {
             let r = row.dot(&row).sqrt();
             assert!((r / radius - 1.0).abs() < 0.02, "a regular decagon of side 6 has radius {radius}, got {r}");
         }
-        let simplex = place_centres(4, 3, 2.0, &mut rng);
+        let simplex = place_on_sphere(4, 3, 2.0, &mut rng);
         assert!(distances(&simplex).iter().all(|d| (d - 2.0).abs() < 0.02), "a tetrahedron");
-        assert_eq!(place_centres(1, 4, 6.0, &mut rng), Array2::<f64>::zeros((1, 4)));
-        let line = place_centres(3, 1, 6.0, &mut rng);
+        assert_eq!(place_on_sphere(1, 4, 6.0, &mut rng), Array2::<f64>::zeros((1, 4)));
+        let line = place_on_sphere(3, 1, 6.0, &mut rng);
         assert_eq!(line.into_raw_vec_and_offset().0, [-6.0, 0.0, 6.0]);
+        assert_eq!(place_on_line(2, 3, 6.0), ndarray::array![[0.0, 0.0, -3.0], [0.0, 0.0, 3.0]]);
     }
 
     #[test]
@@ -266,7 +277,7 @@ mod tests {
         let curves = Array2::from_shape_fn((10, 5), |(c, j)| slopes[c] * j as f64);
         for seed in 0..10 {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            let centres = neighbours_together(place_centres(10, 2, 6.0, &mut rng), curves.view());
+            let centres = neighbours_together(place_on_sphere(10, 2, 6.0, &mut rng), curves.view());
             for (a, b) in
                 (0..10).flat_map(|a| (0..10).map(move |b| (a, b))).filter(|(a, b)| slopes[*a] - slopes[*b] == 1.0)
             {
@@ -280,7 +291,7 @@ mod tests {
     fn the_nearest_two_are_as_far_apart_as_asked() {
         let mut rng = ChaCha8Rng::seed_from_u64(4);
         for (n, l) in [(10, 3), (16, 10), (100, 5)] {
-            let nearest = distances(&place_centres(n, l, 5.0, &mut rng)).into_iter().fold(f64::INFINITY, f64::min);
+            let nearest = distances(&place_on_sphere(n, l, 5.0, &mut rng)).into_iter().fold(f64::INFINITY, f64::min);
             assert!((nearest - 5.0).abs() < 1e-9);
         }
     }

@@ -269,6 +269,27 @@ fn clusters_are_found_among_principal_components_and_survive_a_stop() {
     assert_eq!(resumed.model.prior(), whole.model.prior());
 }
 
+/// Centres leave the line they were placed on while samples stay with the clusters of their spots.
+#[test]
+fn tied_samples_keep_their_clusters_while_centres_move() {
+    let expert = "expert = { kind = \"linear\", basis = { kind = \"slope\" } }";
+    let network = "decoder = { type = \"mlp\", hidden = [8] }";
+    let data = toy(240, false);
+    let split = split(&data);
+    let off_the_line = |hold: usize, tie: usize| {
+        let start = format!("components = 3, place = \"line\", hold_epochs = {hold}, tie_epochs = {tie}");
+        let start = format!("epochs = 9\nstart = {{ modality = \"spot\", {start} }}");
+        let config = config(&[(expert, network), ("epochs = 3", &start)]);
+        let outcome = train(&config, &data, &split, &options(4), &mut ()).unwrap();
+        let test = evaluate(&outcome.model, &data, &split.test, ClusterPosterior::Exact, 4).unwrap();
+        let accuracy = test.scores.unwrap().accuracy.accuracy;
+        assert!(accuracy > 0.95, "held for {hold}, tied for {tie}: {accuracy}");
+        outcome.model.prior().mean().column(0).mapv(f64::abs).sum()
+    };
+    assert_eq!(off_the_line(10, 10), 0.0);
+    assert!(off_the_line(3, 9) > 0.1);
+}
+
 #[test]
 fn both_recipes_repeat_themselves_and_seeds_differ() {
     let data = toy(90, true);

@@ -293,7 +293,7 @@ impl Trainer<'_> {
     /// Where nothing else ties samples to clusters, the clusters found in data space do so for the first epochs.
     fn tied(&self, joint_epoch: usize) -> bool {
         let tied = self.config.training.start.tie_epochs;
-        self.held(joint_epoch) || tied.is_some_and(|epochs| joint_epoch < epochs)
+        self.held(joint_epoch) || tied.is_some_and(|epochs| joint_epoch <= epochs)
     }
 
     fn batches(&mut self, epoch: usize, phase: Phase, observer: &mut dyn Observe, begun: Instant) -> Result<()> {

@@ -11,8 +11,8 @@ const FEW: usize = 10;
 const LARGE: f32 = 20.0;
 
 /// Sources most of whose samples no other source has, where there are several: often a column of ids that is not the right one.
-pub(super) fn lonely(dataset: &Dataset, ids: Option<&[String]>) -> Vec<String> {
-    let (Some(ids), n) = (ids, dataset.modalities().len()) else { return Vec::new() };
+pub(super) fn lonely(dataset: &Dataset) -> Vec<String> {
+    let (Some(ids), n) = (dataset.ids(), dataset.modalities().len()) else { return Vec::new() };
     if n < 2 {
         return Vec::new();
     }
