@@ -213,8 +213,8 @@ fn maximise_likelihood(
     let mut before = f64::NEG_INFINITY;
     for iteration in 0.. {
         let likelihood = mixture.expectation(data, responsibilities.view_mut())? / data.nrows() as f64;
-        // The floor is no part of the likelihood, so that it may fall by a little at the end.
-        if iteration == options.max_iterations || likelihood - before < options.tolerance {
+        // The floor is no part of the likelihood, which may thus fall on the way without having reached its end.
+        if iteration == options.max_iterations || (likelihood - before).abs() < options.tolerance {
             return Ok((mixture, likelihood));
         }
         before = likelihood;
@@ -269,6 +269,24 @@ mod tests {
             assert!(likelihood > upright.log_likelihood + 1.0, "seed {seed}");
             let total: f64 = mixture.weights().sum();
             assert!((total - 1.0).abs() < 1e-12);
+        }
+    }
+
+    /// With a floor the likelihood can fall on the way: that is no reason to stop.
+    #[test]
+    fn a_fit_with_a_floor_goes_on_until_nothing_moves() {
+        for seed in 0..5 {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            let (points, _) = cross(300, &mut rng);
+            for floor in [0.01, 1.0, 30.0] {
+                let options = GmmOptions { variance_floor: floor, ..GmmOptions::new(4) };
+                let (mixture, _) = fit_full_gmm(points.view(), &options, &mut rng).unwrap();
+                let mut g = Array2::zeros((points.nrows(), 4));
+                mixture.expectation(points.view(), g.view_mut()).unwrap();
+                let next = mixture.maximise(points.view(), g.view(), floor).unwrap();
+                let moved = (next.mean() - mixture.mean()).mapv(f64::abs).fold(0.0, |a: f64, &b| a.max(b));
+                assert!(moved < 0.05, "seed {seed}, floor {floor}: means still move by {moved}");
+            }
         }
     }
 
