@@ -57,7 +57,9 @@ pub(crate) fn data(config: &ExperimentConfig, option: Option<&Path>, seed: u64) 
 /// As [`data`] and [`check_model`].
 pub(crate) fn survey(config: &ExperimentConfig, option: Option<&Path>, seed: u64) -> Result<Survey> {
     let locations = checked_locations(config, option)?;
-    Ok(pima_model::survey(config, &locations, seed)?)
+    let survey = pima_model::survey(config, &locations, seed)?;
+    check_clusters(config, &survey.split)?;
+    Ok(survey)
 }
 
 fn checked_locations(config: &ExperimentConfig, option: Option<&Path>) -> Result<DataLocations> {
@@ -73,8 +75,19 @@ fn checked_locations(config: &ExperimentConfig, option: Option<&Path>) -> Result
 /// # Errors
 /// A network cannot take the shape of its modality, or an expert its axis.
 pub(crate) fn check_model(config: &ExperimentConfig, dataset: &Dataset, split: &Split, seed: u64) -> Result<usize> {
+    check_clusters(config, split)?;
     let model = Model::new(config, dataset, split, tch::Device::Cpu, seed)?;
     Ok(model.n_parameters())
+}
+
+/// That there are samples for the clusters.
+fn check_clusters(config: &ExperimentConfig, split: &Split) -> Result<()> {
+    let (n, n_train) = (config.model.clusters, split.train.len());
+    ensure!(
+        n <= n_train,
+        "model.clusters is {n}, but there are {n_train} samples to train on: use at most one for every ten samples"
+    );
+    Ok(())
 }
 
 /// That a run goes on with the configuration it began with.

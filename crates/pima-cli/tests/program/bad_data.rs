@@ -177,7 +177,7 @@ fn units_and_axes_of_the_wrong_type_are_told_with_what_to_write() {
         &bench,
         "from = 0.0, to = 2.0",
         "from = \"0\", to = 2.0",
-        &["line 30: modality.1.axis.from: invalid type: string \"0\"", "write a number without quotes"],
+        &["line 30: modality.1.axis.from: invalid type: string \"0\"", "write 0, a number without quotes"],
     );
     refused(&bench, "from = 0.0, to = 2.0", "from = 0.0", &["modality \"stress\": axis: from and to go together"]);
     refused(
@@ -253,5 +253,29 @@ fn a_mistake_in_a_formula_is_told_with_its_column() {
         "min = 1.5, max = 3.0",
         &["init of parameter 't0' is 1 but must be at least its min, 1.5"],
     );
-    refused(&bench, "formula = \"E*min(t, t0)\"", "ode = [\"-E*x*t0\"]", &["modality.1.expert: missing field `start`"]);
+    refused(
+        &bench,
+        "formula = \"E*min(t, t0)\"",
+        "ode = [\"-E*x*t0\"]",
+        &["modality.1.expert: missing field `start`; write start = [1.0]"],
+    );
+    refused(
+        &bench,
+        "formula = \"E*min(t, t0)\"",
+        "states = [\"x\", \"v\"], ode = [\"v\", \"-E*x*t0\"], start = [1.0, 0.0]",
+        &[
+            "modality \"stress\": its expert has 24 values where the data have 12; all its states are taken for measured: say which are, outputs = [\"x\"]",
+        ],
+    );
+}
+
+#[test]
+fn more_clusters_than_samples_are_refused() {
+    let bench = bench();
+    refused(
+        &bench,
+        "clusters = 3",
+        "clusters = 400",
+        &["model.clusters is 400, but there are ", " samples to train on: use at most one for every ten samples"],
+    );
 }
