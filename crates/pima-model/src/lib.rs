@@ -46,7 +46,7 @@ pub use checkpoint::load_model;
 pub use config::{
     DataConfig, DataSource, DecoderVariance, EmConfig, EmWhen, ExperimentConfig, ExpertConfig, ExpertUpdate,
     ModalityConfig, ModelConfig, PeersConfig, Recipe, RefitConfig, RefitObjective, Schedule, SeesLatent, SourceConfig,
-    StartConfig, TrainingConfig, WeightUpdate,
+    StartConfig, TrainingConfig, WeightUpdate, read_toml,
 };
 pub use data::{DataLocations, ModalitySurvey, Survey, known_states, load_data, survey};
 pub use error::{Error, Result};
