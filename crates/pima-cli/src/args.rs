@@ -211,7 +211,7 @@ pub(crate) struct InferArgs {
     #[arg(long, value_name = "N", default_value_t = 64)]
     pub(crate) samples: usize,
     /// Levels of predictive intervals to write, such as 0.5,0.9.
-    #[arg(long, value_name = "LEVELS", value_delimiter = ',')]
+    #[arg(long, value_name = "LEVELS", value_delimiter = ',', value_parser = level)]
     pub(crate) intervals: Vec<f64>,
     /// Draws of each predicted modality to write per sample.
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -341,6 +341,17 @@ pub(crate) struct PlotArgs {
 /// Reads a command line.
 pub(crate) fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
     Cli::try_parse_from(line).map(|cli| cli.command)
+}
+
+/// The level of an interval, which some would write in per cent.
+fn level(text: &str) -> Result<f64, String> {
+    let level: f64 = text.parse().map_err(|_| "expected a level between 0 and 1, such as 0.9".to_owned())?;
+    match level {
+        percent if (2.0..100.0).contains(&percent) => {
+            Err(format!("a level lies between 0 and 1; write {}", percent / 100.0))
+        }
+        level => Ok(level),
+    }
 }
 
 /// A parser that lists the values there are.

@@ -16,6 +16,21 @@ const VARIABLE: &str = "PIMA_DATASETS";
 /// # Errors
 /// The file cannot be read, or is no configuration that makes sense.
 pub(crate) fn read_config(file: &Path, recipe: Option<Recipe>) -> Result<ExperimentConfig> {
+    if file.is_dir() {
+        let named = |ending: &str| {
+            let paths = std::fs::read_dir(file).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+            paths.filter(|path| path.extension().is_some_and(|own| own == ending)).min()
+        };
+        let inside = Some(file.join("pima.toml")).filter(|inside| inside.is_file()).or_else(|| named("toml"));
+        let file = file.display();
+        match inside {
+            Some(inside) => bail!("{file}: is a folder; the config in it is {}", inside.display()),
+            None => bail!("{file}: is a folder; name a config, or have one written by: pima init {file}"),
+        }
+    }
+    if let Some(meant) = Some(file).filter(|file| !file.exists()).and_then(pima_data::nearest_name) {
+        bail!("{}: no such file; did you mean '{meant}'?", file.display());
+    }
     let text = std::fs::read_to_string(file).with_context(|| format!("{}: cannot read", file.display()))?;
     Ok(ExperimentConfig::parse(&text, file, recipe)?)
 }
@@ -78,6 +93,15 @@ pub(crate) fn check_model(config: &ExperimentConfig, dataset: &Dataset, split: &
     check_clusters(config, split)?;
     let model = Model::new(config, dataset, split, tch::Device::Cpu, seed)?;
     Ok(model.n_parameters())
+}
+
+/// The same, and what should be looked at in the data.
+///
+/// # Errors
+/// As [`check_model`].
+pub(crate) fn warnings(config: &ExperimentConfig, dataset: &Dataset, split: &Split, seed: u64) -> Result<Vec<String>> {
+    check_clusters(config, split)?;
+    Ok(pima_model::survey_loaded(config, dataset, split, seed)?.warnings)
 }
 
 /// That there are samples for the clusters.

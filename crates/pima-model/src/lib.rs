@@ -48,7 +48,7 @@ pub use config::{
     ModalityConfig, ModelConfig, PeersConfig, Recipe, RefitConfig, RefitObjective, Schedule, SeesLatent, SourceConfig,
     StartConfig, TrainingConfig, WeightUpdate, read_toml,
 };
-pub use data::{DataLocations, ModalitySurvey, Survey, known_states, load_data, survey};
+pub use data::{DataLocations, ModalitySurvey, Survey, known_states, load_data, survey, survey_loaded};
 pub use error::{Error, Result};
 pub use evaluate::{AloneEvaluation, Evaluation, Scores, cross_modal_errors, evaluate};
 pub use generate::{Generated, LatentPoints};

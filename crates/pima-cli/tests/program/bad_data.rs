@@ -96,7 +96,11 @@ fn ids_that_do_not_match_are_told_with_examples() {
 #[test]
 fn lengths_that_differ_are_told_with_both() {
     let longer = |text: &str| text.replacen("\n70,", "\n70,9,", 1);
-    refused_with("data/chemistry.csv", longer, &["data/chemistry.csv, line 21: 5 cells, but the heading has 4"]);
+    refused_with(
+        "data/chemistry.csv",
+        longer,
+        &["data/chemistry.csv, line 21: 5 cells, but the heading has 4; quote a text that has a comma"],
+    );
     let bench = bench();
     refused(
         &bench,
@@ -156,6 +160,7 @@ fn text_where_numbers_should_be_is_told_with_its_line_and_column() {
         "array = \"names\"",
         &["photos.npz: array 'names': its shape is [72]", "kind = \"image\" cannot have"],
     );
+    fs::write(bench.path("data/chemistry.h5"), b"\x89HDF\r\n\x1a\n").unwrap();
     refused(
         &bench,
         "path = \"data/chemistry.csv\", id = \"sample\" }\nunits",
@@ -267,6 +272,29 @@ fn a_mistake_in_a_formula_is_told_with_its_column() {
             "modality \"stress\": its expert has 24 values where the data have 12; all its states are taken for measured: say which are, outputs = [\"x\"]",
         ],
     );
+}
+
+#[test]
+fn what_should_be_looked_at_is_said_before_training_too() {
+    let bench = bench();
+    let table = fs::read_to_string(bench.path("data/chemistry.csv")).unwrap();
+    let marked: Vec<String> = table
+        .lines()
+        .map(|line| if line.starts_with("70,") { "70,-999,1.0,alpha".to_owned() } else { line.to_owned() })
+        .collect();
+    fs::write(bench.path("data/chemistry.csv"), marked.join("\n")).unwrap();
+    fs::write(bench.path("tiny.toml"), CONFIG.replace("units = \"MPa\"\n", "").replace("epochs = 15", "epochs = 1"))
+        .unwrap();
+    let warnings = [
+        "warning: stress: no units; say units = \"MPa\", or units = \"\" where the values have none",
+        "warning: chemistry: has the value -999.0, which looks like a mark for what was not measured; empty those cells, or write NaN in all of the row",
+    ];
+    let (checked, _) = bench.ok("check tiny.toml");
+    let (_, trained) = bench.ok("train tiny.toml --out run --device cpu --threads 1");
+    for warning in warnings {
+        assert!(checked.contains(warning), "{checked}");
+        assert!(trained.contains(warning), "{trained}");
+    }
 }
 
 #[test]

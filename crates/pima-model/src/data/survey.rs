@@ -108,7 +108,8 @@ fn of_files(config: &ExperimentConfig, locations: &DataLocations, seed: u64) -> 
         sources.push((settings.name.clone(), reader.outline(present)));
     }
     let MatchedSources { dataset, ids } = own::matched(config, sources, locations)?;
-    outlined(config, dataset, about, statistics, ids.as_deref(), seed)
+    let lonely = if ids.is_some() { warnings::lonely(&dataset, ids.as_deref()) } else { Vec::new() };
+    outlined(config, dataset, about, statistics, lonely, seed)
 }
 
 /// The modalities of one `.npz`.
@@ -164,7 +165,7 @@ fn of_npz(config: &ExperimentConfig, seed: u64) -> Result<Survey> {
     if !groups.is_empty() {
         dataset = dataset.with_groups(groups)?;
     }
-    outlined(config, dataset, about, statistics, None, seed)
+    outlined(config, dataset, about, statistics, Vec::new(), seed)
 }
 
 /// The survey of a dataset of which only the outline is there.
@@ -173,10 +174,9 @@ fn outlined(
     mut dataset: Dataset,
     about: Vec<ModalityDescription>,
     statistics: Vec<Statistics>,
-    ids: Option<&[String]>,
+    lonely: Vec<String>,
     seed: u64,
 ) -> Result<Survey> {
-    let lonely = warnings::lonely(&dataset, ids);
     let data = &config.data;
     if data.max_samples.is_some() || data.max_test_samples.is_some() {
         dataset = dataset.first(data.max_samples, data.max_test_samples)?;
@@ -192,10 +192,23 @@ fn outlined(
 /// The survey of data that are generated, or that the model needs to be built.
 fn of_loaded(config: &ExperimentConfig, locations: &DataLocations, seed: u64) -> Result<Survey> {
     let (dataset, split) = load_data(config, locations, seed)?;
-    let model = Model::new(config, &dataset, &split, Device::Cpu, seed)?;
+    survey_loaded(config, &dataset, &split, seed)
+}
+
+/// The survey of data that are loaded already.
+///
+/// # Errors
+/// As [`Model::new`].
+pub fn survey_loaded(config: &ExperimentConfig, dataset: &Dataset, split: &Split, seed: u64) -> Result<Survey> {
+    let model = Model::new(config, dataset, split, Device::Cpu, seed)?;
     let statistics: Vec<Statistics> = dataset.modalities().iter().map(Statistics::of).collect::<Result<_>>()?;
     let about = dataset.modalities().iter().map(ModalityData::description).collect();
-    Ok(finish(config, &dataset, split, about, &statistics, &model, Vec::new()))
+    let by_ids = |source: pima_data::Source| {
+        source.names_ids() || matches!(source, pima_data::Source::ImageFolder(_) | pima_data::Source::TableFolder(_))
+    };
+    let matched = config.modalities.iter().filter_map(|modality| modality.source.own()).any(by_ids);
+    let lonely = if matched { warnings::lonely(dataset, None) } else { Vec::new() };
+    Ok(finish(config, dataset, split.clone(), about, &statistics, &model, lonely))
 }
 
 fn finish(
