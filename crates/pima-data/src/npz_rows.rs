@@ -15,6 +15,9 @@ use crate::modality::{MeasurementAxis, ModalityData, ModalityDescription};
 use crate::npz::{AXIS, GROUP, HELD_OUT, LABEL, META, Meta, MetaModality, PRESENT, is_reserved};
 use crate::npz_archive::{Archive, ArrayStream, npz_error, one_line};
 
+/// The shape of a sample of each modality that a model knows.
+type Shapes<'a> = &'a dyn Fn(&str) -> Option<ModalityShape>;
+
 /// A row that was left out, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SkippedRow {
@@ -54,11 +57,11 @@ impl NpzRows {
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub fn open_given(path: &Path, expected: &dyn Fn(&str) -> Option<ModalityShape>) -> Result<Self> {
+    pub fn open_given(path: &Path, expected: Shapes<'_>) -> Result<Self> {
         Self::open_as(path, Some(expected))
     }
 
-    fn open_as(path: &Path, expected: Option<&dyn Fn(&str) -> Option<ModalityShape>>) -> Result<Self> {
+    fn open_as(path: &Path, expected: Option<Shapes<'_>>) -> Result<Self> {
         let mut archive = Archive::open(path)?;
         let names = archive.names();
         let has = |name: &str| names.iter().any(|known| known == name);

@@ -298,6 +298,26 @@ fn what_should_be_looked_at_is_said_before_training_too() {
 }
 
 #[test]
+fn a_source_whose_samples_no_other_has_is_named() {
+    let bench = bench();
+    let table = fs::read_to_string(bench.path("data/chemistry.csv")).unwrap();
+    // All but one get other names.
+    let renamed: Vec<String> = table
+        .lines()
+        .enumerate()
+        .map(|(k, line)| if k == 0 || line.starts_with("70,") { line.to_owned() } else { format!("S{line}") })
+        .collect();
+    fs::write(bench.path("data/chemistry.csv"), renamed.join("\n")).unwrap();
+    fs::write(bench.path("tiny.toml"), CONFIG.replace("labels = {", "# labels = {")).unwrap();
+    let (out, _) = bench.ok("check tiny.toml");
+    assert!(
+        out.contains("warning: chemistry: ") && out.contains(" samples have no other modality (the first: S"),
+        "{out}"
+    );
+    assert!(out.contains("check their ids, unless nothing else was measured"), "{out}");
+}
+
+#[test]
 fn more_clusters_than_samples_are_refused() {
     let bench = bench();
     refused(

@@ -15,6 +15,9 @@ use crate::spectra::{decimal_comma, shown};
 /// Cells that say that nothing was measured, besides empty ones, in lower case.
 pub(crate) const MISSING: [&str; 4] = ["na", "nan", "n/a", "null"];
 
+/// Columns that a message lists.
+const SHOWN: usize = 12;
+
 /// Which columns of a CSV file, whose first line names them, or of a Parquet file are a modality.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -177,7 +180,10 @@ impl Layout {
     /// From the heading; `place` is where it stands, in words.
     pub(super) fn find(table: &TableColumns, cells: &[&str], place: &str) -> Result<Self, String> {
         let headings: Vec<String> = cells.iter().map(|cell| shown(cell)).collect();
-        let known = || headings.join(", ");
+        let known = || match headings.len() {
+            n if n > SHOWN => format!("{}, ... ({n} in all)", headings[..SHOWN].join(", ")),
+            _ => headings.join(", "),
+        };
         let named = |name: &str| {
             let mut found = (0..cells.len()).filter(|&at| cells[at] == name);
             match (found.next(), found.next()) {

@@ -72,6 +72,20 @@ fn tables_that_cannot_be_read() {
 }
 
 #[test]
+fn of_many_columns_some_are_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let heading: Vec<String> = (0..41).map(|k| format!("c{k}")).collect();
+    fs::write(folder.path().join("a.csv"), heading.join(",") + "\n").unwrap();
+    let said = SourceReader::open(&table(folder.path(), "a.csv"), "a", None).err().unwrap().to_string();
+    assert!(
+        said.ends_with(
+            "no column 'sample'; the first line has c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, ... (41 in all)"
+        ),
+        "{said}"
+    );
+}
+
+#[test]
 fn decimal_commas_are_read_where_they_can_be_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a.csv"), "sample;Fe;Ni\nS1;1,5;2\nS2;0,125;\"3,25\"\n").unwrap();
@@ -109,6 +123,8 @@ fn paths_that_lead_nowhere_or_to_something_else() {
         None,
         "photographs/*.png: a path has no wildcards; name the folder, and all its files are read",
     );
+    let images = Source::ImageFolder(ImageFolder { path: folder.join("chemistry.csv"), size: None, colour: false });
+    told(folder, &images, None, "chemistry.csv: is no folder; for a single file choose another kind of source");
     let npz = Source::Npz(NpzArray { path: folder.join("chemistry.csv"), ..NpzArray::default() });
     told(folder, &npz, None, "chemistry.csv: is no .npz; say kind = \"table\"");
 }

@@ -17,13 +17,16 @@ pub(super) fn check(path: &Path, text: &[u8]) -> Result<()> {
             "a letter that is not UTF-8; save the file as UTF-8 (in Excel: \"CSV UTF-8\"), or write the letter otherwise",
         );
     }
-    let mut lines = lines(text).skip(1);
-    let spaced = lines.next().is_some_and(|line| {
-        let line = String::from_utf8_lossy(line);
-        let mut cells = line.split_whitespace();
-        !line.contains([',', ';', '\t']) && cells.clone().count() > 1 && cells.all(|cell| cell.parse::<f64>().is_ok())
-    });
-    if spaced {
+    let mut lines = lines(text).map(String::from_utf8_lossy);
+    if let (Some(heading), Some(line)) = (lines.next(), lines.next()) {
+        let bare = ![&heading, &line].iter().any(|line| line.contains([',', ';', '\t']));
+        let n = line.split_whitespace().count();
+        let n_numbers = line.split_whitespace().filter(|cell| cell.parse::<f64>().is_ok()).count();
+        // A name may have a space, and a number in it.
+        let as_many = n == heading.split_whitespace().count() && n_numbers > 1;
+        if !(bare && n > 1 && (n_numbers == n || as_many)) {
+            return Ok(());
+        }
         return wrong(Place::File, "its cells are separated by spaces; separate them by commas, semicolons or tabs");
     }
     Ok(())
@@ -52,8 +55,8 @@ pub(crate) fn decimal_comma(cell: &str) -> bool {
     commas == 1 && !cell.contains('.') && cell.replace(',', ".").parse::<f64>().is_ok()
 }
 
-/// Whether numbers have decimal commas: cells are separated by something else, no number has a point, and some number has a comma that cannot separate
-/// thousands.
+/// Whether numbers have decimal commas: cells are separated by something else, no number has a point, and some number has a comma that does not separate
+/// thousands. Where semicolons separate cells, commas never do.
 pub(super) fn has_decimal_commas(text: &[u8], separator: u8) -> bool {
     if separator == b',' {
         return false;
@@ -63,7 +66,7 @@ pub(super) fn has_decimal_commas(text: &[u8], separator: u8) -> bool {
     let certain = |cell: &str| {
         let (before, after) = cell.split_once(',').unwrap_or_default();
         let digits = after.bytes().take_while(u8::is_ascii_digit).count();
-        decimal_comma(cell) && (digits != 3 || before.trim_start_matches(['-', '+']) == "0")
+        decimal_comma(cell) && (separator == b';' || digits != 3 || before.trim_start_matches(['-', '+']) == "0")
     };
     cells().any(certain) && !cells().any(|cell| cell.contains('.') && cell.parse::<f64>().is_ok())
 }
@@ -85,7 +88,8 @@ mod tests {
         // Thousands, or points as well: not for the program to decide.
         assert_eq!(of("a\tb\n1,500\t2\n"), ('\t', false));
         assert_eq!(of("a;b\n1,5;2.5\n"), (';', false));
-        assert_eq!(of("a;b\n0,125;0,250\n"), (';', true));
+        assert_eq!(of("a;b\n61,125;18,250\n"), (';', true));
+        assert_eq!(of("a\tb\n0,125\t0,250\n"), ('\t', true));
         assert_eq!(of("a,b;c\nx,1\n"), (',', false));
     }
 
@@ -97,6 +101,8 @@ mod tests {
             said(b"a,b\n1,2 \xb0C\n").contains("a.csv, line 2: a letter that is not UTF-8; save the file as UTF-8")
         );
         assert!(said(b"strain stress\n0.0  1.5\n").contains("separated by spaces; separate them by commas"));
+        assert!(said(b"specimen Fe Ni\nS1 61.5 18\n").contains("separated by spaces"));
+        assert!(check(Path::new("a.csv"), b"specimen name\nsteel 3\n").is_ok());
         assert!(check(Path::new("a.csv"), "name,a\nsteel 3,5\n".as_bytes()).is_ok());
     }
 }
