@@ -45,7 +45,8 @@ Examples:
   pima infer runs/lines --given both.npz --from image --out scored.npz      lines in the file are compared with what is predicted
 
 The file given holds an array for each modality that is known, named as in the run's configuration, a row per sample, in the units of the training data:
-numpy.savez('images.npz', image=x) with x of shape (samples, channels, height, width); curves are (samples, channels, length) or (samples, length).
+numpy.savez('images.npz', image=x) with x of shape (samples, channels, height, width); grey images may be (samples, height, width), curves are
+(samples, channels, length) or (samples, length). A row of NaN was not measured; an array id with a name for each sample comes back in the answers.
 What is written: cluster, responsibilities, latent_mean, latent_var, and for each predicted modality its _mean, _var, the ends of intervals and draws; with --from, NAME_log_density
 and its standard error NAME_log_density_se where the file has NAME.";
 
