@@ -357,7 +357,9 @@ fn n_elements(shape: &[usize]) -> Option<usize> {
     (most <= isize::MAX as usize).then(|| shape.iter().product())
 }
 
+/// In one line, whatever the names in a damaged file are.
 pub(crate) fn npz_error(path: &Path, problem: String) -> Error {
+    let problem = problem.replace(char::is_control, " ");
     Error::Npz { path: path.to_owned(), problem }
 }
 

@@ -64,6 +64,10 @@ impl NpzRows {
     fn open_as(path: &Path, expected: Option<Shapes<'_>>) -> Result<Self> {
         let mut archive = Archive::open(path)?;
         let names = archive.names();
+        if let Some(name) = names.iter().find(|name| name.contains(char::is_control)) {
+            let problem = format!("array '{name}': no name of an array has such a character; the file is damaged");
+            return Err(npz_error(path, problem));
+        }
         let has = |name: &str| names.iter().any(|known| known == name);
         let meta = if has(META) { read_meta(&mut archive)? } else { Meta::default() };
 
