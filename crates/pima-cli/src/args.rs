@@ -45,7 +45,8 @@ Examples:
   pima infer runs/lines --given both.npz --from image --out scored.npz      lines in the file are compared with what is predicted
 
 The file given holds an array for each modality that is known, named as in the run's configuration, a row per sample, in the units of the training data:
-numpy.savez('images.npz', image=x) with x of shape (samples, channels, height, width); curves are (samples, channels, length) or (samples, length).
+numpy.savez('images.npz', image=x) with x of shape (samples, channels, height, width); grey images may be (samples, height, width), curves are
+(samples, channels, length) or (samples, length). A row of NaN was not measured; an array id with a name for each sample comes back in the answers.
 What is written: cluster, responsibilities, latent_mean, latent_var, and for each predicted modality its _mean, _var, the ends of intervals and draws; with --from, NAME_log_density
 and its standard error NAME_log_density_se where the file has NAME.";
 
@@ -211,7 +212,7 @@ pub(crate) struct InferArgs {
     #[arg(long, value_name = "N", default_value_t = 64)]
     pub(crate) samples: usize,
     /// Levels of predictive intervals to write, such as 0.5,0.9.
-    #[arg(long, value_name = "LEVELS", value_delimiter = ',')]
+    #[arg(long, value_name = "LEVELS", value_delimiter = ',', value_parser = level)]
     pub(crate) intervals: Vec<f64>,
     /// Draws of each predicted modality to write per sample.
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -341,6 +342,17 @@ pub(crate) struct PlotArgs {
 /// Reads a command line.
 pub(crate) fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
     Cli::try_parse_from(line).map(|cli| cli.command)
+}
+
+/// The level of an interval, which some would write in per cent.
+fn level(text: &str) -> Result<f64, String> {
+    let level: f64 = text.parse().map_err(|_| "expected a level between 0 and 1, such as 0.9".to_owned())?;
+    match level {
+        percent if (2.0..100.0).contains(&percent) => {
+            Err(format!("a level lies between 0 and 1; write {}", percent / 100.0))
+        }
+        level => Ok(level),
+    }
 }
 
 /// A parser that lists the values there are.

@@ -31,13 +31,16 @@ struct StreamedArray {
 enum Kind {
     F32,
     I64,
+    /// Texts of so many letters at most.
+    Text(usize),
 }
 
 impl Kind {
-    fn describe(self) -> &'static str {
+    fn describe(self) -> String {
         match self {
-            Self::F32 => "<f4",
-            Self::I64 => "<i8",
+            Self::F32 => "<f4".to_owned(),
+            Self::I64 => "<i8".to_owned(),
+            Self::Text(width) => format!("<U{width}"),
         }
     }
 }
@@ -67,6 +70,24 @@ impl NpzStream {
         let array = self.array(name, &[], Kind::I64)?;
         for value in values {
             array.file.write_all(&value.to_le_bytes())?;
+            array.rows += 1;
+        }
+        Ok(())
+    }
+
+    /// Adds texts of at most `width` letters to the array `name` of one dimension.
+    pub(crate) fn add_texts<'a>(
+        &mut self,
+        name: &str,
+        width: usize,
+        texts: impl IntoIterator<Item = &'a str>,
+    ) -> Result<()> {
+        let array = self.array(name, &[], Kind::Text(width))?;
+        for text in texts {
+            let letters = text.chars().map(u32::from).chain(std::iter::repeat(0)).take(width);
+            for letter in letters {
+                array.file.write_all(&letter.to_le_bytes())?;
+            }
             array.rows += 1;
         }
         Ok(())
@@ -159,6 +180,7 @@ mod tests {
         let mut npz = NpzStream::new(&path);
         for rows in [0..2, 2..3] {
             npz.add("mean", &[2], rows.clone().flat_map(|row| [f64::from(row), 0.5])).unwrap();
+            npz.add_texts("id", 3, rows.clone().map(|row| ["S1", "S22", "\u{e4}"][row as usize])).unwrap();
             npz.add_integers("row", rows.map(i64::from)).unwrap();
         }
         assert!(npz.add("mean", &[3], [0.0; 3]).is_err(), "rows of another shape");
@@ -168,6 +190,14 @@ mod tests {
         assert_eq!(mean, array![[0.0, 0.5], [1.0, 0.5], [2.0, 0.5]]);
         let row: Array1<i64> = back.by_name("row").unwrap();
         assert_eq!(row, array![0, 1, 2]);
+        let id = pima_data::NpzArray {
+            path,
+            array: Some("mean".to_owned()),
+            id: Some("id".to_owned()),
+            channels_last: false,
+        };
+        let reader = pima_data::SourceReader::open(&pima_data::Source::Npz(id), "mean", None).unwrap();
+        assert_eq!(reader.ids().unwrap(), ["S1", "S22", "\u{e4}"]);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

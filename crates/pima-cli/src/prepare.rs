@@ -16,6 +16,21 @@ const VARIABLE: &str = "PIMA_DATASETS";
 /// # Errors
 /// The file cannot be read, or is no configuration that makes sense.
 pub(crate) fn read_config(file: &Path, recipe: Option<Recipe>) -> Result<ExperimentConfig> {
+    if file.is_dir() {
+        let named = |ending: &str| {
+            let paths = std::fs::read_dir(file).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+            paths.filter(|path| path.extension().is_some_and(|own| own == ending)).min()
+        };
+        let inside = Some(file.join("pima.toml")).filter(|inside| inside.is_file()).or_else(|| named("toml"));
+        let file = file.display();
+        match inside {
+            Some(inside) => bail!("{file}: is a folder; the config in it is {}", inside.display()),
+            None => bail!("{file}: is a folder; name a config, or have one written by: pima init {file}"),
+        }
+    }
+    if let Some(meant) = Some(file).filter(|file| !file.exists()).and_then(pima_data::nearest_name) {
+        bail!("{}: no such file; did you mean '{meant}'?", file.display());
+    }
     let text = std::fs::read_to_string(file).with_context(|| format!("{}: cannot read", file.display()))?;
     Ok(ExperimentConfig::parse(&text, file, recipe)?)
 }
@@ -57,7 +72,9 @@ pub(crate) fn data(config: &ExperimentConfig, option: Option<&Path>, seed: u64) 
 /// As [`data`] and [`check_model`].
 pub(crate) fn survey(config: &ExperimentConfig, option: Option<&Path>, seed: u64) -> Result<Survey> {
     let locations = checked_locations(config, option)?;
-    Ok(pima_model::survey(config, &locations, seed)?)
+    let survey = pima_model::survey(config, &locations, seed)?;
+    check_clusters(config, &survey.split)?;
+    Ok(survey)
 }
 
 fn checked_locations(config: &ExperimentConfig, option: Option<&Path>) -> Result<DataLocations> {
@@ -73,8 +90,28 @@ fn checked_locations(config: &ExperimentConfig, option: Option<&Path>) -> Result
 /// # Errors
 /// A network cannot take the shape of its modality, or an expert its axis.
 pub(crate) fn check_model(config: &ExperimentConfig, dataset: &Dataset, split: &Split, seed: u64) -> Result<usize> {
+    check_clusters(config, split)?;
     let model = Model::new(config, dataset, split, tch::Device::Cpu, seed)?;
     Ok(model.n_parameters())
+}
+
+/// The same, and what should be looked at in the data.
+///
+/// # Errors
+/// As [`check_model`].
+pub(crate) fn warnings(config: &ExperimentConfig, dataset: &Dataset, split: &Split, seed: u64) -> Result<Vec<String>> {
+    check_clusters(config, split)?;
+    Ok(pima_model::survey_loaded(config, dataset, split, seed)?.warnings)
+}
+
+/// That there are samples for the clusters.
+fn check_clusters(config: &ExperimentConfig, split: &Split) -> Result<()> {
+    let (n, n_train) = (config.model.clusters, split.train.len());
+    ensure!(
+        n <= n_train,
+        "model.clusters is {n}, but there are {n_train} samples to train on: use at most one for every ten samples"
+    );
+    Ok(())
 }
 
 /// That a run goes on with the configuration it began with.

@@ -34,6 +34,8 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use pima_data::nearest_name;
+
 use crate::summary::Summary;
 
 pub use inference::{InferenceExamples, InferredValues};
@@ -62,6 +64,22 @@ const REPLACED: &str = ".replaced";
 /// Where its files are on their way there or back.
 const MOVING: &str = ".replaced.moving";
 
+/// What to name where a run is wanted.
+const RUN_IS: &str = "a run is the folder that pima train writes (--out)";
+
+/// The first runs in a folder, if there are any.
+fn runs_in(folder: &Path) -> String {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut runs: Vec<String> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.join(CONFIG).is_file() && path.join(METRICS).is_file())
+        .map(|path| path.display().to_string())
+        .collect();
+    runs.sort();
+    runs.truncate(3);
+    if runs.is_empty() { String::new() } else { format!("; here is {}", runs.join(", ")) }
+}
+
 /// Which of a run's checkpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Checkpoint {
@@ -87,10 +105,18 @@ impl RunDirectory {
     pub fn open(root: impl Into<PathBuf>) -> Result<Self> {
         let root = root.into();
         if !root.is_dir() {
-            bail!("{}: no such run directory", root.display());
+            let advice = match Some(&root).filter(|root| !root.exists()).and_then(|root| nearest_name(root)) {
+                Some(meant) => format!("did you mean '{meant}'?"),
+                None => format!("{RUN_IS}{}", runs_in(Path::new("runs"))),
+            };
+            bail!("{}: no such run directory; {advice}", root.display());
         }
         if ![CONFIG, METRICS, SUMMARY].iter().any(|name| root.join(name).is_file()) {
-            bail!("{}: not a run directory ({CONFIG}, {METRICS} and {SUMMARY} are all missing)", root.display());
+            bail!(
+                "{}: not a run directory ({CONFIG}, {METRICS} and {SUMMARY} are all missing); {RUN_IS}{}",
+                root.display(),
+                runs_in(&root)
+            );
         }
         Ok(Self { root, _lock: None })
     }

@@ -80,7 +80,8 @@ pub use oscillator::{
 pub use rng::shuffle;
 pub use sources::{
     AxisOptions, Block, Hdf5Dataset, ImageFolder, ModalityKind, Names, NamesFile, NpyFile, NpzArray, Samples, Source,
-    SourceReader, TableColumns, TableFolder, match_sources, read_columns, read_images, read_names, read_table_folder,
+    SourceReader, TableColumns, TableFolder, match_sources, nearest_name, read_columns, read_images, read_names,
+    read_table_folder,
 };
 pub use specimens::{SpecimensOptions, write_specimens};
 pub use spectra::{SpectraFiles, load_spectra};

@@ -13,6 +13,7 @@ use ndarray_npy::{ReadDataError, ReadNpyError, ReadableElement};
 use zip::{CompressionMethod, ZipArchive};
 
 use crate::error::{Error, Result};
+use crate::sources::lookup::looks_like;
 
 /// Elements read at a time.
 const PIECE: usize = 1 << 14;
@@ -30,7 +31,12 @@ impl Archive {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
         let zip = ZipArchive::new(BufReader::new(file));
-        let zip = zip.map_err(|error| npz_error(path, format!("not an npz file: {}", one_line(&error))))?;
+        let zip = zip.map_err(|error| match looks_like(path).filter(|&kind| kind != "npz") {
+            Some("table") => npz_error(path, "is a table and no .npz, which numpy.savez writes".to_owned()),
+            Some("npy") => npz_error(path, "is an .npy and no .npz; write it by numpy.savez with a name".to_owned()),
+            Some(_) => npz_error(path, "is HDF5 and no .npz, which numpy.savez writes".to_owned()),
+            None => npz_error(path, format!("not an npz file, or cut short: {}", one_line(&error))),
+        })?;
         Ok(Self { path: path.to_owned(), zip })
     }
 
@@ -317,6 +323,11 @@ impl ArrayStream {
                  numbers"
                     .to_owned()
             }
+            Some("<c8" | ">c8" | "<c16" | ">c16") => {
+                "holds complex numbers; save their real and imaginary parts, or their absolute values (numpy.abs)"
+                    .to_owned()
+            }
+            Some(text) if text.contains('U') || text.contains('S') => format!("holds text, and {wanted} are wanted"),
             _ => format!("has another element type than {wanted}"),
         };
         npz_error(&self.path, if self.name.is_empty() { has } else { format!("array '{}' {has}", self.name) })
@@ -346,7 +357,9 @@ fn n_elements(shape: &[usize]) -> Option<usize> {
     (most <= isize::MAX as usize).then(|| shape.iter().product())
 }
 
+/// In one line, whatever the names in a damaged file are.
 pub(crate) fn npz_error(path: &Path, problem: String) -> Error {
+    let problem = problem.replace(char::is_control, " ");
     Error::Npz { path: path.to_owned(), problem }
 }
 

@@ -9,10 +9,14 @@ use pima_core::ModalityShape;
 
 use crate::dataset::{Dataset, check_rows};
 use crate::error::{Error, Result};
+use crate::inventory::ID_NAMES;
 use crate::labels::Labels;
 use crate::modality::{MeasurementAxis, ModalityData, ModalityDescription};
 use crate::npz::{AXIS, GROUP, HELD_OUT, LABEL, META, Meta, MetaModality, PRESENT, is_reserved};
 use crate::npz_archive::{Archive, ArrayStream, npz_error, one_line};
+
+/// The shape of a sample of each modality that a model knows.
+type Shapes<'a> = &'a dyn Fn(&str) -> Option<ModalityShape>;
 
 /// A row that was left out, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +35,8 @@ pub struct NpzRows {
     labels: Option<Labels>,
     held_out: Option<Vec<bool>>,
     groups: Option<Vec<usize>>,
+    ids: Option<Vec<String>>,
+    nan_is_missing: bool,
     n_rows: usize,
     /// Rows read.
     at: usize,
@@ -43,14 +49,39 @@ impl NpzRows {
     /// [`Error::Io`] if the file cannot be opened, [`Error::Npz`] naming the array that cannot be read, [`Error::Empty`] without modalities or rows, and
     /// [`Error::Length`] or [`Error::Label`] for what does not fit together.
     pub fn open(path: &Path) -> Result<Self> {
+        Self::open_as(path, None)
+    }
+
+    /// The same of samples for a model, of whose modalities `expected` tells the shapes: images need no axis of channels then, and modalities of one number
+    /// none of their own; a row that is NaN throughout is missing; and an array such as `id` says what the samples are called.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_given(path: &Path, expected: Shapes<'_>) -> Result<Self> {
+        Self::open_as(path, Some(expected))
+    }
+
+    fn open_as(path: &Path, expected: Option<Shapes<'_>>) -> Result<Self> {
         let mut archive = Archive::open(path)?;
         let names = archive.names();
+        if let Some(name) = names.iter().find(|name| name.contains(char::is_control)) {
+            let problem = format!("array '{name}': no name of an array has such a character; the file is damaged");
+            return Err(npz_error(path, problem));
+        }
         let has = |name: &str| names.iter().any(|known| known == name);
         let meta = if has(META) { read_meta(&mut archive)? } else { Meta::default() };
 
+        let shape = |name: &str| expected.and_then(|expected| expected(name));
+        let is_id = |name: &str| expected.is_some() && shape(name).is_none() && ID_NAMES.contains(&name);
+        let id = names.iter().find(|name| is_id(name));
+        let id = id.filter(|name| archive.rank(name) == Some(1)).cloned();
+        let ids = id.as_deref().map(|name| archive.stream(name)?.texts()).transpose()?;
+
         let known = meta.modalities.iter().map(|about| about.name.as_str()).filter(|name| has(name));
         let mut order: Vec<&str> = Vec::new();
-        for name in known.chain(names.iter().map(String::as_str).filter(|name| !is_reserved(name))) {
+        for name in known
+            .chain(names.iter().map(String::as_str).filter(|name| !is_reserved(name) && id.as_deref() != Some(name)))
+        {
             if !order.contains(&name) {
                 order.push(name);
             }
@@ -58,7 +89,7 @@ impl NpzRows {
         let mut modalities = Vec::with_capacity(order.len());
         for name in order {
             let about = meta.modalities.iter().find(|about| about.name == name).cloned().unwrap_or_default();
-            modalities.push(ModalityRows::open(&mut archive, name, about, has)?);
+            modalities.push(ModalityRows::open(&mut archive, name, about, has, shape(name))?);
         }
         let labels = if has(LABEL) { Some(read_labels(&mut archive, meta.label_names)?) } else { None };
         let held_out = if has(HELD_OUT) { Some(archive.stream(HELD_OUT)?.vector()?) } else { None };
@@ -80,7 +111,14 @@ impl NpzRows {
         check_rows("labels", &name, n_rows, labels.as_ref().map(|labels| labels.values().len()))?;
         check_rows("held-out marks", &name, n_rows, held_out.as_ref().map(Vec::len))?;
         check_rows("groups", &name, n_rows, groups.as_ref().map(Vec::len))?;
-        Ok(Self { name, modalities, labels, held_out, groups, n_rows, at: 0 })
+        check_rows("ids", &name, n_rows, ids.as_ref().map(Vec::len))?;
+        let nan_is_missing = expected.is_some();
+        Ok(Self { name, modalities, labels, held_out, groups, ids, nan_is_missing, n_rows, at: 0 })
+    }
+
+    /// What the samples are called (D), if the file says.
+    pub fn ids(&self) -> Option<&[String]> {
+        self.ids.as_deref()
     }
 
     /// What the data is.
@@ -141,9 +179,14 @@ impl NpzRows {
         let mut faults = BTreeMap::new();
         for (modality, values) in self.modalities.iter_mut().zip(&mut *values) {
             let size = modality.description.shape.size();
-            let read = modality.values.next(block.len() * size)?;
-            for (row, own) in block.clone().zip(read.chunks_exact(size)) {
+            let mut read = modality.values.next(block.len() * size)?;
+            for (row, own) in block.clone().zip(read.chunks_exact_mut(size)) {
                 if !modality.is_present(row) {
+                    continue;
+                }
+                if self.nan_is_missing && own.iter().all(|value| value.is_nan()) {
+                    own.fill(0.0);
+                    modality.present.get_or_insert_with(|| vec![true; self.n_rows])[row] = false;
                     continue;
                 }
                 if let Some(column) = own.iter().position(|value| !value.is_finite()) {
@@ -210,7 +253,13 @@ impl Values {
 }
 
 impl ModalityRows {
-    fn open(archive: &mut Archive, name: &str, about: MetaModality, has: impl Fn(&str) -> bool) -> Result<Self> {
+    fn open(
+        archive: &mut Archive,
+        name: &str,
+        about: MetaModality,
+        has: impl Fn(&str) -> bool,
+        expected: Option<ModalityShape>,
+    ) -> Result<Self> {
         let axis = format!("{AXIS}{name}");
         let axis = if has(&axis) { Some(archive.stream(&axis)?.points()?) } else { None };
         let present = format!("{PRESENT}{name}");
@@ -220,6 +269,10 @@ impl ModalityRows {
         values.numbers(0)?;
         let (n_rows, shape) = match (values.shape(), &axis) {
             (&[n, channels, height, width], _) => (n, ModalityShape::Image { channels, height, width }),
+            (&[n, height, width], _) if matches!(expected, Some(ModalityShape::Image { channels: 1, .. })) => {
+                (n, ModalityShape::Image { channels: 1, height, width })
+            }
+            (&[n], _) if expected.is_some_and(|shape| shape.size() == 1) => (n, ModalityShape::Vector { length: 1 }),
             (&[n, channels, length], _) => (n, ModalityShape::Curve { channels, length }),
             (&[n, length], Some(_)) => (n, ModalityShape::Curve { channels: 1, length }),
             (&[n, length], None) => (n, ModalityShape::Vector { length }),

@@ -16,7 +16,13 @@ pub(crate) fn decode(path: &Path, refuse: impl FnOnce(String) -> Error) -> Resul
     let reader = ImageReader::open(path).map_err(io)?.with_guessed_format().map_err(io)?;
     reader.decode().map_err(|problem| {
         let problem = problem.to_string().lines().collect::<Vec<_>>().join(" ");
-        refuse(format!("cannot be read as an image: {problem}; save it again, or remove it"))
+        // A detector's 32-bit floats, say.
+        let advice = if problem.contains("not support") || problem.contains("unsupported") {
+            "save it with 8 or 16 bits a pixel, or the images as an array by numpy.savez"
+        } else {
+            "save it again, or remove it"
+        };
+        refuse(format!("cannot be read as an image: {problem}; {advice}"))
     })
 }
 

@@ -5,7 +5,7 @@ mod own;
 // What the data are, without keeping them.
 mod survey;
 
-pub use survey::{ModalitySurvey, Survey, survey};
+pub use survey::{ModalitySurvey, Survey, survey, survey_loaded};
 
 use crate::config::{DataConfig, DataSource, ExperimentConfig, ModalityConfig, SourceConfig};
 use crate::{Error, Result};

@@ -46,9 +46,9 @@ pub use checkpoint::load_model;
 pub use config::{
     DataConfig, DataSource, DecoderVariance, EmConfig, EmWhen, ExperimentConfig, ExpertConfig, ExpertUpdate,
     ModalityConfig, ModelConfig, PeersConfig, Place, Recipe, RefitConfig, RefitObjective, Schedule, SeesLatent,
-    SourceConfig, StartConfig, TrainingConfig, WeightUpdate,
+    SourceConfig, StartConfig, TrainingConfig, WeightUpdate, read_toml,
 };
-pub use data::{DataLocations, ModalitySurvey, Survey, known_states, load_data, survey};
+pub use data::{DataLocations, ModalitySurvey, Survey, known_states, load_data, survey, survey_loaded};
 pub use error::{Error, Result};
 pub use evaluate::{AloneEvaluation, Evaluation, Scores, cross_modal_errors, evaluate};
 pub use generate::{Generated, LatentPoints};

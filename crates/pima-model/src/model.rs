@@ -319,8 +319,17 @@ fn head(
     };
     let expert = assemble_expert(config, settings, about, components, n_clusters)?;
     if expert.n_outputs() != about.shape.size() {
+        let hint = match config {
+            ExpertConfig::OdeFormula(ode) if ode.outputs.is_empty() && !ode.states.is_empty() => {
+                format!("; all its states are taken for measured: say which are, outputs = [{:?}]", ode.states[0])
+            }
+            ExpertConfig::OdeFormula(_) => {
+                "; give it an output for each channel of the curve, outputs = [...]".to_owned()
+            }
+            _ => String::new(),
+        };
         let problem =
-            format!("its expert has {} values where the data have {}", expert.n_outputs(), about.shape.size());
+            format!("its expert has {} values where the data have {}{hint}", expert.n_outputs(), about.shape.size());
         return Err(Error::Modality { modality: about.name.clone(), problem });
     }
     let mut theta = Array2::from_shape_fn((n_clusters, expert.n_parameters()), |_| rng.sample(StandardNormal));

@@ -52,6 +52,19 @@ pub(super) fn describe(config: &ExperimentConfig, survey: &Survey) -> String {
         config.model.latent,
         config.model.clusters,
         thousands(survey.n_parameters),
+    ) + &without_units(config)
+}
+
+/// Which modalities are said to have no units, as `pima init` writes where the files say none.
+fn without_units(config: &ExperimentConfig) -> String {
+    let bare = config.modalities.iter().filter(|modality| modality.units.as_deref() == Some(""));
+    let names: Vec<&str> = bare.map(|modality| modality.name.as_str()).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    format!(
+        "note: no units for {} (units = \"\"); say them if there are any, such as units = \"MPa\"\n",
+        names.join(", ")
     )
 }
 

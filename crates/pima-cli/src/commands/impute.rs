@@ -43,7 +43,7 @@ fn impute(args: &ImputeArgs, model: &Model, samples: &Samples, options: &InferOp
     let mut filled = vec![0_usize; names.len()];
     samples.each_batch(model, |k, rows, data, batch| {
         let inferred = model.infer(batch, options, k)?;
-        npz.add_integers("row", rows.iter().map(|&row| row as i64))?;
+        samples.write_rows(&mut npz, rows)?;
         npz.add_integers(
             "cluster",
             pima_core::most_probable(inferred.responsibilities.view()).iter().map(|&c| c as i64),

@@ -60,7 +60,8 @@ fn infer(args: &InferArgs, plan: &Plan) -> Result<()> {
     let mut densities = BTreeMap::<String, Mean>::new();
     samples.each_batch(model, |k, rows, _, batch| {
         let inferred = model.infer(batch, options, k)?;
-        write(&mut npz, model, rows, &inferred, &options.intervals)?;
+        samples.write_rows(&mut npz, rows)?;
+        write(&mut npz, model, &inferred, &options.intervals)?;
         for (name, prediction) in &inferred.predictions {
             let m = model.modality_index(name)?;
             let Some(score) = prediction.score.as_ref().filter(|_| compared(samples, m)) else { continue };
@@ -112,9 +113,8 @@ impl Mean {
     }
 }
 
-fn write(npz: &mut NpzStream, model: &Model, rows: &[usize], inferred: &Inference, intervals: &[f64]) -> Result<()> {
+fn write(npz: &mut NpzStream, model: &Model, inferred: &Inference, intervals: &[f64]) -> Result<()> {
     let (l, n) = (model.prior().n_latent(), model.prior().n_clusters());
-    npz.add_integers("row", rows.iter().map(|&row| row as i64))?;
     npz.add_integers("cluster", pima_core::most_probable(inferred.responsibilities.view()).iter().map(|&c| c as i64))?;
     npz.add("responsibilities", &[n], inferred.responsibilities.iter().copied())?;
     npz.add("latent_mean", &[l], inferred.latent_mean.iter().copied())?;

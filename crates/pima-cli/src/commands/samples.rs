@@ -11,6 +11,7 @@ use pima_model::{Model, load_model};
 use pima_nets::DeviceChoice;
 
 use crate::failure::say;
+use crate::npz_stream::NpzStream;
 use crate::prepare;
 
 /// Samples that are inferred together: what bounds the memory of what is read and inferred.
@@ -25,6 +26,8 @@ pub(super) struct Samples {
     pub(super) measured: Vec<usize>,
     /// Those of them that are inferred from; every sample has one.
     pub(super) given: Vec<usize>,
+    /// What all rows of the file are called, if it says.
+    ids: Option<Vec<String>>,
     skip_bad_rows: bool,
     skipped: Vec<SkippedRow>,
 }
@@ -33,8 +36,8 @@ impl Samples {
     /// Looks through an `.npz` file of which the modalities `from` are inferred from, or all; rows that cannot be used are refused, or skipped. Batches need a second
     /// pass: a fault in the last row is found before any work is done, and no more than a batch is in memory.
     pub(super) fn read(file: &Path, model: &Model, from: Option<&[String]>, skip_bad_rows: bool) -> Result<Self> {
-        let cannot = || format!("{}: cannot be used", file.display());
-        let mut rows = NpzRows::open(file).with_context(cannot)?;
+        let mut rows = open(file, model).map_err(|error| named(file, error))?;
+        let ids = rows.ids().map(<[String]>::to_vec);
         let mut measured = Vec::new();
         for modality in rows.modalities() {
             let m = model.modality_index(&modality.name).with_context(|| file.display().to_string())?;
@@ -62,7 +65,7 @@ impl Samples {
         let mut bad = skip_bad_rows.then(Vec::new);
         let names: Vec<&str> = model.modality_names().collect();
         let wanted = given.iter().map(|&m| names[m]).collect::<Vec<_>>().join(", ");
-        while let Some((data, numbers)) = rows.next(ROWS, &mut bad).with_context(cannot)? {
+        while let Some((data, numbers)) = rows.next(ROWS, &mut bad).map_err(|error| named(file, error))? {
             let used = used(model, &data, &given);
             n_samples += used.len();
             for &row in (0..numbers.len()).filter(|at| used.binary_search(at).is_err()).map(|at| &numbers[at]) {
@@ -75,7 +78,18 @@ impl Samples {
         }
         bad.iter_mut().for_each(|bad| bad.sort_by_key(|skipped| skipped.row));
         ensure!(n_samples > 0, "{}: no row is without a fault", file.display());
-        Ok(Self { file: file.to_owned(), n_samples, measured, given, skip_bad_rows, skipped: bad.unwrap_or_default() })
+        let (file, skipped) = (file.to_owned(), bad.unwrap_or_default());
+        Ok(Self { file, n_samples, measured, given, ids, skip_bad_rows, skipped })
+    }
+
+    /// Writes which rows of the file these are, and what they are called if it says.
+    pub(super) fn write_rows(&self, npz: &mut NpzStream, rows: &[usize]) -> Result<()> {
+        npz.add_integers("row", rows.iter().map(|&row| row as i64))?;
+        if let Some(ids) = &self.ids {
+            let width = ids.iter().map(|id| id.chars().count()).max().unwrap_or(0).max(1);
+            npz.add_texts("id", width, rows.iter().map(|&row| ids[row].as_str()))?;
+        }
+        Ok(())
     }
 
     /// Calls `f` for one batch after the other: with its position, its rows' numbers in the file, what the file has of them, and their values as the model
@@ -85,7 +99,7 @@ impl Samples {
         model: &Model,
         mut f: impl FnMut(usize, &[usize], &Dataset, &Batch) -> Result<()>,
     ) -> Result<()> {
-        let mut rows = NpzRows::open(&self.file)?;
+        let mut rows = open(&self.file, model)?;
         let mut bad = self.skip_bad_rows.then(Vec::new);
         let mut batch = Batch::default();
         let (mut k, mut n_samples) = (0, 0);
@@ -135,6 +149,22 @@ pub(super) fn check_output(out: &Path, force: bool) -> Result<()> {
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
     ensure!(folder.is_none_or(Path::is_dir), "{}: there is no such folder", out.display());
     Ok(())
+}
+
+/// A file of samples, opened for a model.
+fn open(file: &Path, model: &Model) -> pima_data::Result<NpzRows> {
+    let shape = |name: &str| model.modality_index(name).ok().map(|m| model.modality_shape(m));
+    NpzRows::open_given(file, &shape)
+}
+
+/// An error that names the file, once.
+fn named(file: &Path, error: pima_data::Error) -> anyhow::Error {
+    let path = file.display().to_string();
+    if error.to_string().contains(&path) {
+        error.into()
+    } else {
+        anyhow::Error::from(error).context(format!("{path}: cannot be used"))
+    }
 }
 
 /// A vector is a curve of one channel whose axis was not said.

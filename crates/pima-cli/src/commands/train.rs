@@ -69,7 +69,7 @@ fn begin(args: &TrainArgs, progress: &Progress) -> Result<Option<(Plan, Director
             root.display()
         );
     }
-    let plan = plan(args, config, seed)?;
+    let plan = plan(args, config, seed, progress)?;
     let existing = if args.force { Existing::Replace } else { Existing::Refuse };
     let run = RunDirectory::create(&root, existing)?;
     introduce(&plan, &root, progress);
@@ -106,7 +106,7 @@ fn take_up(args: &TrainArgs, progress: &Progress) -> Result<Option<(Plan, Direct
         progress.note(&format!("{}: the run is finished; nothing to do", root.display()));
         return Ok(None);
     }
-    let plan = plan(args, own, seed)?;
+    let plan = plan(args, own, seed, progress)?;
     if let Some(record) = record {
         prepare::ensure_same_data(plan.dataset.name(), &record.dataset, &root)?;
     }
@@ -114,7 +114,7 @@ fn take_up(args: &TrainArgs, progress: &Progress) -> Result<Option<(Plan, Direct
     Ok(Some((plan, Directory::Old(run))))
 }
 
-fn plan(args: &TrainArgs, config: ExperimentConfig, seed: u64) -> Result<Plan> {
+fn plan(args: &TrainArgs, config: ExperimentConfig, seed: u64, progress: &Progress) -> Result<Plan> {
     let device = args.device.resolve()?;
     let threads = args.threads.map(usize::from);
     if let Some(n) = threads {
@@ -124,7 +124,9 @@ fn plan(args: &TrainArgs, config: ExperimentConfig, seed: u64) -> Result<Plan> {
     let threads = set_threads(threads);
     let named = || args.config.display().to_string();
     let (dataset, split) = prepare::data(&config, args.datasets.as_deref(), seed).with_context(named)?;
-    prepare::check_model(&config, &dataset, &split, seed).with_context(named)?;
+    for warning in prepare::warnings(&config, &dataset, &split, seed).with_context(named)? {
+        progress.note(&format!("warning: {warning}"));
+    }
     Ok(Plan { config, seed, dataset, split, device, threads })
 }
 

@@ -96,7 +96,11 @@ fn ids_that_do_not_match_are_told_with_examples() {
 #[test]
 fn lengths_that_differ_are_told_with_both() {
     let longer = |text: &str| text.replacen("\n70,", "\n70,9,", 1);
-    refused_with("data/chemistry.csv", longer, &["data/chemistry.csv, line 21: 5 cells, but the heading has 4"]);
+    refused_with(
+        "data/chemistry.csv",
+        longer,
+        &["data/chemistry.csv, line 21: 5 cells, but the heading has 4; quote a text that has a comma"],
+    );
     let bench = bench();
     refused(
         &bench,
@@ -156,6 +160,7 @@ fn text_where_numbers_should_be_is_told_with_its_line_and_column() {
         "array = \"names\"",
         &["photos.npz: array 'names': its shape is [72]", "kind = \"image\" cannot have"],
     );
+    fs::write(bench.path("data/chemistry.h5"), b"\x89HDF\r\n\x1a\n").unwrap();
     refused(
         &bench,
         "path = \"data/chemistry.csv\", id = \"sample\" }\nunits",
@@ -177,7 +182,7 @@ fn units_and_axes_of_the_wrong_type_are_told_with_what_to_write() {
         &bench,
         "from = 0.0, to = 2.0",
         "from = \"0\", to = 2.0",
-        &["line 30: modality.1.axis.from: invalid type: string \"0\"", "write a number without quotes"],
+        &["line 30: modality.1.axis.from: invalid type: string \"0\"", "write 0, a number without quotes"],
     );
     refused(&bench, "from = 0.0, to = 2.0", "from = 0.0", &["modality \"stress\": axis: from and to go together"]);
     refused(
@@ -253,5 +258,79 @@ fn a_mistake_in_a_formula_is_told_with_its_column() {
         "min = 1.5, max = 3.0",
         &["init of parameter 't0' is 1 but must be at least its min, 1.5"],
     );
-    refused(&bench, "formula = \"E*min(t, t0)\"", "ode = [\"-E*x*t0\"]", &["modality.1.expert: missing field `start`"]);
+    refused(
+        &bench,
+        "formula = \"E*min(t, t0)\"",
+        "ode = [\"-E*x*t0\"]",
+        &["modality.1.expert: missing field `start`; write start = [1.0]"],
+    );
+    refused(
+        &bench,
+        "formula = \"E*min(t, t0)\"",
+        "states = [\"x\", \"v\"], ode = [\"v\", \"-E*x*t0\"], start = [1.0, 0.0]",
+        &[
+            "modality \"stress\": its expert has 24 values where the data have 12; all its states are taken for measured: say which are, outputs = [\"x\"]",
+        ],
+    );
+}
+
+#[test]
+fn what_should_be_looked_at_is_said_before_training_too() {
+    let bench = bench();
+    let table = fs::read_to_string(bench.path("data/chemistry.csv")).unwrap();
+    let marked: Vec<String> = table
+        .lines()
+        .map(|line| if line.starts_with("70,") { "70,-999,1.0,alpha".to_owned() } else { line.to_owned() })
+        .collect();
+    fs::write(bench.path("data/chemistry.csv"), marked.join("\n")).unwrap();
+    fs::write(bench.path("tiny.toml"), CONFIG.replace("units = \"MPa\"\n", "").replace("epochs = 15", "epochs = 1"))
+        .unwrap();
+    let warnings = [
+        "warning: stress: no units; say units = \"MPa\", or units = \"\" where the values have none",
+        "warning: chemistry: has the value -999.0, which looks like a mark for what was not measured; empty those cells, or write NaN in all of the row",
+    ];
+    let (checked, _) = bench.ok("check tiny.toml");
+    let (_, trained) = bench.ok("train tiny.toml --out run --device cpu --threads 1");
+    for warning in warnings {
+        assert!(checked.contains(warning), "{checked}");
+        assert!(trained.contains(warning), "{trained}");
+    }
+}
+
+#[test]
+fn a_source_whose_samples_no_other_has_is_named() {
+    let bench = bench();
+    let table = fs::read_to_string(bench.path("data/chemistry.csv")).unwrap();
+    // All but one get other names; a line without values would be of no sample at all then.
+    let renamed: Vec<String> = table
+        .lines()
+        .filter(|line| !line.contains(",,"))
+        .enumerate()
+        .map(|(k, line)| if k == 0 || line.starts_with("70,") { line.to_owned() } else { format!("S{line}") })
+        .collect();
+    fs::write(bench.path("data/chemistry.csv"), renamed.join("\n")).unwrap();
+    fs::write(
+        bench.path("tiny.toml"),
+        CONFIG
+            .replace("labels = {", "# labels = {")
+            .replace("id = \"sample\" }\nunits", "id = \"sample\", except = [\"phase\"] }\nunits"),
+    )
+    .unwrap();
+    let (out, _) = bench.ok("check tiny.toml");
+    assert!(
+        out.contains("warning: chemistry: ") && out.contains(" samples have no other modality (the first: S"),
+        "{out}"
+    );
+    assert!(out.contains("check their ids, unless nothing else was measured"), "{out}");
+}
+
+#[test]
+fn more_clusters_than_samples_are_refused() {
+    let bench = bench();
+    refused(
+        &bench,
+        "clusters = 3",
+        "clusters = 400",
+        &["model.clusters is 400, but there are ", " samples to train on: use at most one for every ten samples"],
+    );
 }

@@ -62,9 +62,17 @@ fn arguments_that_are_none() {
     expect(&bench, "train tiny.toml --out run --device gpu", &["'gpu'", "--device", "cpu, cuda, auto"]);
     expect(&bench, "train tiny.toml --out run --epochs 3", &["--epochs"]);
     expect(&bench, "train missing.toml --out run", &["missing.toml: cannot read: No such file"]);
-    expect(&bench, "train . --out run", &[".: cannot read: "]);
+    expect(&bench, "train . --out run", &[".: is a folder; the config in it is ./tiny.toml"]);
     expect(&bench, "train tiny.toml --out tiny.toml", &["tiny.toml: is a file, not a directory"]);
-    expect(&bench, "evaluate run", &["run: no such run directory"]);
+    expect(&bench, "train tny.toml --out run", &["tny.toml: no such file; did you mean 'tiny.toml'?"]);
+    expect(&bench, "evaluate run", &["run: no such run directory; a run is the folder that pima train writes (--out)"]);
+    fs::create_dir_all(bench.path("runs/first")).unwrap();
+    for name in ["config.toml", "metrics.jsonl"] {
+        fs::write(bench.path("runs/first").join(name), "").unwrap();
+    }
+    expect(&bench, "report runs", &["runs: not a run directory", "(--out); here is runs/first"]);
+    expect(&bench, "report runs/frist", &["runs/frist: no such run directory; did you mean 'first'?"]);
+    expect(&bench, "check runs", &["runs: is a folder; name a config, or have one written by: pima init runs"]);
     expect(&bench, "plot run", &["run: no such run directory"]);
     expect(&bench, "evaluate .", &[".: not a run directory"]);
     if !tch::Cuda::is_available() {

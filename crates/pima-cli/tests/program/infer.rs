@@ -101,9 +101,12 @@ fn what_cannot_be_used_is_named_and_nothing_is_written() {
     let error = bench.fails("infer nowhere --given images.npz --out preds.npz", 2);
     assert!(error.contains("nowhere"), "{error}");
 
-    for (options, words) in
-        [("--samples 0", "samples is 0"), ("--intervals 1.5", "level of an interval"), ("--engine refit", "pima refit")]
-    {
+    for (options, words) in [
+        ("--samples 0", "samples is 0"),
+        ("--intervals 1.5", "level of an interval"),
+        ("--intervals 0.5,90", "a level lies between 0 and 1; write 0.9"),
+        ("--engine refit", "pima refit"),
+    ] {
         let error = bench.fails(&format!("infer run --given images.npz {options} --device cpu --out preds.npz"), 2);
         assert!(error.contains(words) && !bench.path("preds.npz").exists(), "{error}");
     }
@@ -123,6 +126,43 @@ fn what_cannot_be_used_is_named_and_nothing_is_written() {
     let mut rest = NpzReader::new(File::open(bench.path("rest.npz")).unwrap()).unwrap();
     let rows: Array1<i64> = rest.by_name("row").unwrap();
     assert_eq!(rows.to_vec(), [0, 1, 3]);
+}
+
+#[test]
+fn samples_keep_their_names_and_come_as_they_come_to_training() {
+    let bench = bench();
+    let mut both = NpzReader::new(File::open(bench.path("images.npz")).unwrap()).unwrap();
+    let images: Array4<f32> = both.by_name("image").unwrap();
+    // No axis of channels, and a sample that was not measured.
+    let mut pixels = images.slice(s![..6, 0, .., ..]).to_owned();
+    pixels.slice_mut(s![4, .., ..]).fill(f32::NAN);
+    let mut npz = NpzWriter::new(File::create(bench.path("named.npz")).unwrap());
+    npz.add_array("image", &pixels).unwrap();
+    npz.add_array("id", &ndarray::array![11_i64, 12, 13, 14, 15, 16]).unwrap();
+    npz.finish().unwrap();
+    let said = bench.fails("infer run --given named.npz --device cpu --out preds.npz", 2);
+    assert!(said.contains("named.npz: cannot be used: ") && said.contains("row 4"), "{said}");
+    let (out, _) = bench.ok("infer run --given named.npz --skip-bad-rows --samples 4 --device cpu --out preds.npz");
+    assert!(out.contains("for 5 samples") && out.contains("skipped row 4: has no modality"), "{out}");
+    let named = pima_data::NpzArray {
+        path: bench.path("preds.npz"),
+        array: Some("responsibilities".to_owned()),
+        id: Some("id".to_owned()),
+        channels_last: false,
+    };
+    let reader = pima_data::SourceReader::open(&pima_data::Source::Npz(named), "r", None).unwrap();
+    assert_eq!(reader.ids().unwrap(), ["11", "12", "13", "14", "16"]);
+    // The same as with an axis of channels.
+    bench.ok("infer run --given images.npz --samples 4 --device cpu --out all.npz");
+    let mean = |file: &str| -> Array3<f32> {
+        NpzReader::new(File::open(bench.path(file)).unwrap()).unwrap().by_name("line_mean").unwrap()
+    };
+    let (few, all) = (mean("preds.npz"), mean("all.npz"));
+    assert!(few.slice(s![..4, .., ..]).iter().zip(all.slice(s![..4, .., ..])).all(|(a, b)| (a - b).abs() < 1e-4));
+    // What is no .npz is told once, with what it is.
+    std::fs::write(bench.path("x.csv"), "image\n1\n").unwrap();
+    let said = bench.fails("infer run --given x.csv --device cpu --out none.npz", 2);
+    assert_eq!(said, "error: x.csv: is a table and no .npz, which numpy.savez writes");
 }
 
 #[test]

@@ -111,10 +111,12 @@ fn init_takes_hdf5_parquet_and_a_folder_with_a_curve_a_file() {
         let curve = format!("strain,stress\n0,0\n0.5,{k}\n1,{}\n", 2 * k);
         fs::write(bench.path(&format!("lab/tension/s{k}.csv")), curve).unwrap();
     }
-    // Two of its columns have holes, and one lists of unequal length: said with the row, and left to the user.
-    let said = bench.fails("init lab", 2);
-    assert!(said.contains("table.parquet, row 2: column 'Fe' is empty; fill it in"), "{said}");
+    // Two of its columns have holes, and one lists of unequal length: said with the row, and left out.
+    let (out, _) = bench.ok("init lab");
+    assert!(out.contains("left out: table.parquet, row 2: column 'Fe' is empty; fill it in"), "{out}");
+    assert!(out.contains("note: no units for ") && out.contains("tension (units = \"\"); say them"), "{out}");
     fs::remove_file(bench.path("lab/table.parquet")).unwrap();
+    fs::remove_file(bench.path("lab/pima.toml")).unwrap();
     bench.ok("init lab");
     let text = fs::read_to_string(bench.path("lab/pima.toml")).unwrap();
     for part in [
@@ -137,7 +139,7 @@ fn init_of_a_folder_without_data_writes_nothing() {
     fs::create_dir(bench.path("empty")).unwrap();
     fs::write(bench.path("empty/notes.txt"), "later").unwrap();
     let said = bench.fails("init empty", 2);
-    assert!(said.contains("empty: no data here: put .npz, .npy, .h5, .csv or .parquet files"), "{said}");
+    assert!(said.contains("empty: no data here (notes.txt: .txt files are not read; save tables as .csv): put .npz, .npy, .h5, .csv or .parquet files"), "{said}");
     assert!(!bench.path("empty/pima.toml").exists());
     assert!(bench.fails("init nowhere", 2).contains("nowhere: No such file"));
 }

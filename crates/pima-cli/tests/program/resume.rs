@@ -146,7 +146,10 @@ fn a_finished_run_stays_as_it_is() {
 fn only_the_same_run_goes_on() {
     let bench = Bench::new(TINY);
     let said = bench.fails(&format!("{TRAIN} --resume"), 2);
-    assert!(said.contains("run: no such run directory; to start a run, leave --resume out"), "{said}");
+    assert!(
+        said.contains("run: no such run directory; ") && said.ends_with("to start a run, leave --resume out"),
+        "{said}"
+    );
     kill(bench.start_and_wait(TRAIN, "run", has_epoch));
     let said = bench.fails("train tiny.toml --seed 4 --out run --resume", 2);
     assert!(said.contains("run: the run has seed 3, not 4"), "{said}");

@@ -19,15 +19,19 @@ use pima_core::ModalityShape;
 use crate::error::{Error, Result};
 use crate::sources::hdf5::is_hdf5;
 use crate::sources::parquet::is_parquet;
-use crate::sources::{MISSING, ModalityKind, NamesFile, Source};
+use crate::sources::{MISSING, ModalityKind, NamesFile, Source, SourceReader};
 use crate::spectra::natural;
 
 /// Names that people give to what their samples are called.
-const ID_NAMES: [&str; 9] = ["id", "ids", "sample", "samples", "sample_id", "name", "names", "specimen", "file"];
+pub(crate) const ID_NAMES: [&str; 9] =
+    ["id", "ids", "sample", "samples", "sample_id", "name", "names", "specimen", "file"];
 /// Names that people give to classes.
 const LABEL_NAMES: [&str; 9] = ["label", "labels", "class", "classes", "y", "target", "group", "phase", "category"];
 /// Values in a row from which on they are taken for a curve where nothing else says so.
 const CURVE: usize = 32;
+
+/// Values that are looked at at a time.
+const BLOCK: usize = 1 << 20;
 
 /// Classes at most that a column is taken to say.
 const MOST_CLASSES: usize = 50;
@@ -94,32 +98,51 @@ struct Seen {
 /// Looks at the `.npz`, `.npy`, HDF5, `.csv` and Parquet files of a folder, at its images, and at the images and tables of the folders in it.
 ///
 /// # Errors
-/// [`Error::Io`] for a folder that cannot be read, and what the readers of files say of one that is damaged.
+/// [`Error::Io`] for a folder that cannot be read. A file that cannot is left out, with the reason.
 pub fn take_inventory(folder: &Path) -> Result<Inventory> {
     let mut seen = Seen::default();
     let mut arrays = Vec::new();
     for path in entries(folder)? {
         let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-        match ending.as_str() {
-            _ if path.is_dir() => {
-                images::look(&path, &mut seen)?;
-                table_folders::look(&path, &mut seen)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let found = (seen.candidates.len(), seen.left_out.len());
+        let looked = match ending.as_str() {
+            _ if path.is_dir() => images::look(&path, &mut seen).and_then(|()| table_folders::look(&path, &mut seen)),
+            "npz" => arrays::look_at_npz(&path, &mut seen),
+            "npy" => {
+                arrays.push(path.clone());
+                Ok(())
             }
-            "npz" => arrays::look_at_npz(&path, &mut seen)?,
-            "npy" => arrays.push(path),
-            "csv" | "tsv" => tables::look(&path, &mut seen)?,
-            _ if is_hdf5(&path) => arrays::look_at_hdf5(&path, &mut seen)?,
-            _ if is_parquet(&path) => tables::look_at_parquet(&path, &mut seen)?,
-            "mat" | "nc" | "feather" | "arrow" | "xls" | "xlsx" => {
-                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                seen.left_out
-                    .push(format!("{name}: .{ending} files are not read; save arrays as .npz, tables as .csv"));
+            "csv" | "tsv" => tables::look(&path, &mut seen),
+            _ if is_hdf5(&path) => arrays::look_at_hdf5(&path, &mut seen),
+            _ if is_parquet(&path) => tables::look_at_parquet(&path, &mut seen),
+            ending => {
+                seen.left_out.extend(unread(ending).map(|why| format!("{name}: {why}")));
+                Ok(())
             }
-            _ => {}
+        };
+        // One file that cannot be read is no reason to look at none.
+        if let Err(error) = looked {
+            seen.left_out.push(within(folder, &error));
+        } else if path.is_dir() && found == (seen.candidates.len(), seen.left_out.len()) {
+            seen.left_out.push(format!(
+                "{name}: nothing in this folder is read: images are, and three or more .csv files; folders in it are not looked into"
+            ));
         }
     }
-    arrays::look_at_npy(&arrays, &mut seen)?;
-    images::look(folder, &mut seen)?;
+    for looked in [arrays::look_at_npy(&arrays, &mut seen), images::look(folder, &mut seen)] {
+        if let Err(error) = looked {
+            seen.left_out.push(within(folder, &error));
+        }
+    }
+    let mut readable = Vec::new();
+    for candidate in std::mem::take(&mut seen.candidates) {
+        match read_through(&candidate) {
+            Ok(()) => readable.push(candidate),
+            Err(error) => seen.left_out.push(within(folder, &error)),
+        }
+    }
+    seen.candidates = readable;
     let mut inventory = fit_together(seen);
     for candidate in &mut inventory.candidates {
         relative(&mut candidate.source, folder);
@@ -129,6 +152,31 @@ pub fn take_inventory(folder: &Path) -> Result<Inventory> {
         labels.file.ids.iter_mut().for_each(|ids| strip(ids, folder));
     }
     Ok(inventory)
+}
+
+/// Why a file of this ending is not read; nothing of what is no data.
+fn unread(ending: &str) -> Option<String> {
+    let advice = match ending {
+        "" | "toml" | "md" | "py" | "ipynb" | "pdf" | "doc" | "docx" | "log" | "sh" | "yml" | "yaml" => return None,
+        ending if crate::pixels::ENDINGS.contains(&ending) => return None,
+        "bmp" | "gif" | "webp" | "svg" => "save images as .png or .tif",
+        "txt" | "dat" | "asc" | "xy" | "xls" | "xlsx" | "ods" => "save tables as .csv",
+        _ => "save arrays as .npz, tables as .csv",
+    };
+    Some(format!(".{ending} files are not read; {advice}"))
+}
+
+/// An error without the folder that everything lies in.
+fn within(folder: &Path, error: &Error) -> String {
+    error.to_string().replace(&format!("{}{}", folder.display(), std::path::MAIN_SEPARATOR), "")
+}
+
+/// Whether every value of a candidate can be read.
+fn read_through(candidate: &Candidate) -> Result<()> {
+    let mut reader = SourceReader::open(&candidate.source, &candidate.name, Some(candidate.kind))?;
+    let rows = (BLOCK / reader.shape().size().max(1)).max(1);
+    while reader.next(rows)?.is_some() {}
+    Ok(())
 }
 
 /// The files and folders in a folder, in their natural order, without hidden ones.

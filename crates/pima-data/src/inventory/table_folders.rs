@@ -13,7 +13,11 @@ const FEWEST: usize = 3;
 /// Points to which curves are brought where the files do not have the same.
 const POINTS: usize = 64;
 
-/// Takes a folder of tables for a modality: the first column of numbers is the axis if it increases, the next one the values.
+/// What people call the axis of a curve, and its values; the first are the likeliest.
+const AXES: [&str; 6] = ["strain", "displacement", "extension", "wavelength", "frequency", "theta"];
+const VALUES: [&str; 4] = ["stress", "force", "load", "intensity"];
+
+/// Takes a folder of tables for a modality: the axis and the values are the columns of such names, else the first and the second column of numbers.
 pub(super) fn look(folder: &Path, seen: &mut Seen) -> Result<()> {
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let files = match find(folder, &ENDINGS) {
@@ -34,10 +38,11 @@ pub(super) fn look(folder: &Path, seen: &mut Seen) -> Result<()> {
         [values] => {
             (vec![TableFolder { path, columns: vec![values.clone()], ..TableFolder::default() }], columns[1..].to_vec())
         }
-        [axis, values, rest @ ..] => {
-            let (axis, columns) = (Some(axis.clone()), vec![values.clone()]);
-            let own = TableFolder { path, axis, columns, ..TableFolder::default() };
-            (vec![own.clone(), TableFolder { points: Some(POINTS), ..own }], rest.to_vec())
+        _ => {
+            let (axis, values) = axis_and_values(&columns);
+            let rest = columns.iter().filter(|&column| *column != axis && *column != values).cloned().collect();
+            let own = TableFolder { path, axis: Some(axis), columns: vec![values], ..TableFolder::default() };
+            (vec![own.clone(), TableFolder { points: Some(POINTS), ..own }], rest)
         }
     };
     let n_attempts = attempts.len();
@@ -75,6 +80,18 @@ pub(super) fn look(folder: &Path, seen: &mut Seen) -> Result<()> {
         return Ok(());
     }
     Ok(())
+}
+
+/// Which of two or more columns is the axis, and which the values.
+fn axis_and_values(columns: &[String]) -> (String, String) {
+    let named = |names: &[&str]| {
+        let of = |name: &&str| columns.iter().find(|column| column.to_lowercase().contains(*name));
+        names.iter().find_map(of)
+    };
+    let values = named(&VALUES);
+    let axis = named(&AXES).or_else(|| columns.iter().find(|&column| Some(column) != values)).unwrap_or(&columns[0]);
+    let values = values.or_else(|| columns.iter().find(|&column| column != axis)).unwrap_or(&columns[1]);
+    (axis.clone(), values.clone())
 }
 
 /// The headings over nothing but numbers.

@@ -8,7 +8,7 @@ use pima_core::ModalityShape;
 use super::{CURVE, Candidate, ID_NAMES, LABEL_NAMES, LabelCandidate, Seen, are_classes, is_one_of, plain};
 use crate::error::Result;
 use crate::sources::parquet::{CellKind, PANDAS_INDEX, ParquetTable};
-use crate::sources::{MISSING, ModalityKind, NamesFile, Source, TableColumns, rows_of_table};
+use crate::sources::{MISSING, ModalityKind, NamesFile, Source, TableColumns, is_unnamed, rows_of_table};
 
 /// One column.
 struct Column {
@@ -144,7 +144,9 @@ fn judge(path: &Path, columns: &[Column], others: Vec<String>, n_samples: usize,
         let n_classes = columns[at].texts.len();
         seen.labels.push(LabelCandidate { file, ids: ids.clone(), n_samples, n_classes });
     }
-    let rest = |at: &usize| Some(*at) != id && Some(*at) != label;
+    // What a data frame calls its rows: their numbers say nothing of the samples.
+    let index = columns.first().is_some_and(|column| is_unnamed(&column.heading) && column.is_number && id != Some(0));
+    let rest = |at: &usize| Some(*at) != id && Some(*at) != label && !(*at == 0 && index);
     let values: Vec<usize> = (0..columns.len()).filter(|at| rest(at) && columns[*at].is_number).collect();
     let texts: Vec<String> = (0..columns.len()).filter(|at| rest(at) && !columns[*at].is_number).map(heading).collect();
     if values.is_empty() {
@@ -160,10 +162,16 @@ fn judge(path: &Path, columns: &[Column], others: Vec<String>, n_samples: usize,
         true => (ModalityKind::Curve, ModalityShape::Curve { channels: 1, length }),
         false => (ModalityKind::Vector, ModalityShape::Vector { length }),
     };
-    let remark = match texts.len() {
-        0 => String::new(),
-        _ => format!("text is left out: {}", texts.join(", ")),
-    };
+    let mut remarks = Vec::new();
+    if !texts.is_empty() {
+        remarks.push(format!("text is left out: {}", texts.join(", ")));
+    }
+    if index {
+        let note = "the first column, which has no name, is left out".to_owned();
+        seen.left_out.push(format!("{file}: {note}; a column of ids needs a name, such as id"));
+        remarks.push(note);
+    }
+    let remark = remarks.join("; ");
     let except = texts.into_iter().chain(others).collect();
     let mut source = TableColumns { path: path.to_owned(), except, id: id.map(heading), ..TableColumns::default() };
     // A label column is left out by whoever reads it as such; it may turn out not to be used.

@@ -37,7 +37,7 @@ fn tables_and_images_are_matched_by_their_ids() {
     let labels = found.labels.unwrap();
     assert_eq!((labels.file.column.as_deref(), labels.n_classes), (Some("phase"), 3));
     assert_eq!(labels.file.path, Path::new("strength.csv"));
-    assert_eq!(found.left_out.len(), 2, "{:?}", found.left_out);
+    assert_eq!(found.left_out.len(), 3, "{:?}", found.left_out);
     assert!(found.left_out.iter().any(|line| line.contains("other: 3 samples")));
 }
 
@@ -89,13 +89,17 @@ fn hdf5_says_its_ids_labels_axis_and_units() {
 fn parquet_gives_its_columns_of_numbers_and_each_of_lists() {
     let folder = tempfile::tempdir().unwrap();
     fs::copy(fixture("table_zstd.parquet"), folder.path().join("t.parquet")).unwrap();
-    let found = take_inventory(folder.path()).unwrap();
-    let expected = [("t", "6 vector"), ("stress", "5 vector"), ("uneven", "2 vector")];
-    assert_eq!(names(&found), expected.map(|(name, shape)| (name, shape.to_owned())));
-    let Source::Table(table) = &found.candidates[0].source else { panic!("a table") };
+    let mut seen = Seen::default();
+    tables::look_at_parquet(&folder.path().join("t.parquet"), &mut seen).unwrap();
+    let Source::Table(table) = &seen.candidates[0].source else { panic!("a table") };
     assert_eq!(table.id.as_deref(), Some("specimen"));
     assert_eq!(table.except, ["stress", "uneven", "day", "phase"]);
-    assert_eq!(found.labels.unwrap().file.column.as_deref(), Some("phase"));
+    assert_eq!(seen.labels[0].file.column.as_deref(), Some("phase"));
+    // Two of its columns have holes, and the lists of one are of unequal length: what is whole is kept.
+    let found = take_inventory(folder.path()).unwrap();
+    assert_eq!(names(&found), [("stress", "5 vector".to_owned())]);
+    assert!(found.left_out[0].starts_with("t.parquet, row 2: column 'Fe' is empty"), "{:?}", found.left_out);
+    assert!(found.left_out[1].contains("column 'uneven' has "), "{:?}", found.left_out);
 }
 
 #[test]
@@ -117,6 +121,17 @@ fn a_folder_of_tables_is_a_curve_a_file() {
     assert_eq!(candidate.source, Source::TableFolder(source.clone()));
     assert_eq!((candidate.n_samples, candidate.shape.to_string().as_str(), candidate.has_axis), (3, "1x2 curve", true));
     assert_eq!(candidate.remark, "the files also have time");
+    // The names that a testing machine gives decide, whatever comes first.
+    for k in 0..3 {
+        fs::write(at(&format!("s{k}.csv")), format!("time,Strain (%),force,Stress (MPa)\n0,0,1,{k}\n1,1,2,5\n"))
+            .unwrap();
+    }
+    let found = take_inventory(folder.path()).unwrap();
+    let Source::TableFolder(named) = &found.candidates[0].source else { panic!("{found:?}") };
+    assert_eq!((named.axis.as_deref(), &named.columns[..]), (Some("Strain (%)"), &["Stress (MPa)".to_owned()][..]));
+    for k in 0..3 {
+        fs::write(at(&format!("s{k}.csv")), format!("machine,strain,stress,time\nA,0,{k},0\nA,1,2,1\n")).unwrap();
+    }
     // Other points in one of them: all are brought to common ones.
     fs::write(at("s3.csv"), "machine,strain,stress,time\nA,0.1,5,0\nA,1,2,1\nA,1.5,2,1\n").unwrap();
     let found = take_inventory(folder.path()).unwrap();
@@ -136,7 +151,20 @@ fn a_folder_of_tables_is_a_curve_a_file() {
 fn a_damaged_image_is_named() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a.png"), "no image").unwrap();
-    let error = take_inventory(folder.path()).unwrap_err().to_string();
-    assert!(error.contains("a.png: cannot be read as an image"), "{error}");
+    fs::create_dir_all(folder.path().join("more/deeper")).unwrap();
+    fs::write(folder.path().join("b.bmp"), "").unwrap();
+    fs::write(folder.path().join("c.xlsx"), "").unwrap();
+    fs::write(folder.path().join("good.csv"), ",Fe,Ni\n0,1,2\n1,2,3\n2,3,4\n").unwrap();
+    let found = take_inventory(folder.path()).unwrap();
+    // What pandas calls the rows is no value, and what cannot be read stops nothing.
+    assert_eq!(names(&found), [("good", "2 vector".to_owned())]);
+    let expected = [
+        "b.bmp: .bmp files are not read; save images as .png or .tif",
+        "c.xlsx: .xlsx files are not read; save tables as .csv",
+        "good.csv: the first column, which has no name, is left out; a column of ids needs a name, such as id",
+        "more: nothing in this folder is read: images are, and three or more .csv files; folders in it are not looked into",
+    ];
+    assert_eq!(found.left_out[..4], expected);
+    assert!(found.left_out[4].starts_with("a.png: cannot be read as an image: "), "{:?}", found.left_out);
     assert_eq!(take_inventory(tempfile::tempdir().unwrap().path()).unwrap(), Inventory::default());
 }

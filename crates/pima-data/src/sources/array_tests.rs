@@ -132,7 +132,10 @@ fn mistakes_in_arrays_are_one_line_each() {
     let four = names_npy(folder, "four.npy", &["a", "b", "c", "b"]);
     assert!(message(ids(&four), Some(ModalityKind::Image)).contains("four.npy, row 3: id 'b' is in row 1 already"));
     let texts = names_npy(folder, "texts.npy", &["a", "b"]);
-    assert!(message(of(texts), None).contains("another element type than numbers"));
+    assert!(
+        message(of(texts), None)
+            .contains("texts.npy: holds text, and numbers (float32, float64, integers or bool) are wanted")
+    );
     fs::write(folder.join("cut.npy"), &fs::read(&images).unwrap()[..500]).unwrap();
     assert!(message(of(folder.join("cut.npy")), Some(ModalityKind::Image)).contains("cut.npy: "));
     fs::write(folder.join("no.npy"), "text").unwrap();

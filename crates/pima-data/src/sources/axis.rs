@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::hdf5::{Hdf5, is_hdf5};
-use super::{at_file, ending, rows_of_table};
+use super::{at_file, ending, lookup, rows_of_table};
 use crate::error::{Error, Place, Result};
 use crate::modality::MeasurementAxis;
 use crate::npz_archive::{Archive, open_npy};
@@ -90,6 +90,7 @@ impl AxisOptions {
 }
 
 fn read_points(path: &Path, array: Option<&str>) -> Result<Vec<f64>> {
+    lookup::must_exist(path)?;
     match (ending(path).as_str(), array) {
         ("npz", Some(array)) => Archive::open(path)?.stream(array)?.points(),
         (_, Some(array)) if is_hdf5(path) => Hdf5::open(path)?.values(array)?.points(),

@@ -10,10 +10,13 @@ use serde::{Deserialize, Serialize};
 use super::parquet::{PANDAS_INDEX, is_parquet};
 use super::{Samples, at_file, bare_axis, parquet_columns, rows_of_table};
 use crate::error::{Error, Place, Result};
-use crate::spectra::shown;
+use crate::spectra::{decimal_comma, shown};
 
 /// Cells that say that nothing was measured, besides empty ones, in lower case.
 pub(crate) const MISSING: [&str; 4] = ["na", "nan", "n/a", "null"];
+
+/// Columns that a message lists.
+const SHOWN: usize = 12;
 
 /// Which columns of a CSV file, whose first line names them, or of a Parquet file are a modality.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -70,13 +73,13 @@ pub fn read_columns(table: &TableColumns) -> Result<Samples> {
             return Ok(());
         };
         if cells.len() != layout.headings.len() {
-            let problem = format!("{} cells, but the heading has {}", cells.len(), layout.headings.len());
-            return Err(wrong(line, problem));
+            return Err(wrong(line, uneven(cells, &layout.headings)));
         }
         if let Some(at) = layout.id {
             let (id, column) = (cells[at], &layout.headings[at]);
             if id.is_empty() {
-                return Err(wrong(line, format!("column '{column}' is empty; every sample needs an id")));
+                let units = if lines.is_empty() { ", and a line of units is none" } else { "" };
+                return Err(wrong(line, format!("column '{column}' is empty; every sample needs an id{units}")));
             }
             if let Some(before) = lines.insert(id.to_owned(), line) {
                 let problem = format!("id '{}' is on line {before} already; keep one of them", shown(id));
@@ -101,11 +104,27 @@ pub fn read_columns(table: &TableColumns) -> Result<Samples> {
             );
             return Err(wrong(line, problem));
         }
+        // Nothing but text in the first line below the heading.
+        if present.len() == 1 && layout.columns.iter().all(|&at| is_text(cells[at])) {
+            let problem = format!(
+                "no numbers in it ('{}'); if it says units, remove it and say units = \"{}\" in the modality",
+                shown(cells[layout.columns[0]]),
+                shown(cells[layout.columns[0]])
+            );
+            return Err(wrong(line, problem));
+        }
         for &at in &layout.columns {
             let (cell, column) = (cells[at], &layout.headings[at]);
             match cell.parse::<f64>() {
                 Ok(value) if value.is_finite() => values.push(value as f32),
                 Ok(_) => return Err(wrong(line, format!("column '{column}': {cell} is not finite"))),
+                Err(_) if decimal_comma(cell) => {
+                    let point = cell.replace(',', ".");
+                    let problem = format!(
+                        "column '{column}': '{cell}' has a comma; write {point}, or separate all cells by semicolons if it is a decimal comma"
+                    );
+                    return Err(wrong(line, problem));
+                }
                 Err(_) => {
                     let problem = format!(
                         "column '{column}': '{}' is not a number; write one, empty the whole line, or leave the column out (columns, except)",
@@ -134,24 +153,55 @@ pub fn read_columns(table: &TableColumns) -> Result<Samples> {
     Ok(Samples { path, shape, values: values.into(), present, ids, axis, units: String::new() })
 }
 
+/// Whether a cell has no number in it, however written.
+fn is_text(cell: &str) -> bool {
+    cell.parse::<f64>().is_err() && !decimal_comma(cell)
+}
+
+/// Why a line has another number of cells than the heading.
+fn uneven(cells: &[&str], headings: &[String]) -> String {
+    let (n, expected) = (cells.len(), headings.len());
+    let advice = if expected == 1 && n > 1 {
+        format!("; is '{}' a title? Remove it: the first line names the columns", headings[0])
+    } else if n > expected {
+        "; quote a text that has a comma, or separate all cells by semicolons if numbers have decimal commas".to_owned()
+    } else {
+        "; fill the line in, or leave the cells of what was not measured empty (a,,)".to_owned()
+    };
+    format!("{n} cell{}, but the heading has {expected}{advice}", if n == 1 { "" } else { "s" })
+}
+
+/// Whether a first column of this heading is the index that pandas writes, which is no value.
+pub(crate) fn is_unnamed(heading: &str) -> bool {
+    heading.is_empty() || heading == "Unnamed: 0"
+}
+
 impl Layout {
     /// From the heading; `place` is where it stands, in words.
     pub(super) fn find(table: &TableColumns, cells: &[&str], place: &str) -> Result<Self, String> {
         let headings: Vec<String> = cells.iter().map(|cell| shown(cell)).collect();
-        let known = || headings.join(", ");
+        let known = || match headings.len() {
+            n if n > SHOWN => format!("{}, ... ({n} in all)", headings[..SHOWN].join(", ")),
+            _ => headings.join(", "),
+        };
         let named = |name: &str| {
             let mut found = (0..cells.len()).filter(|&at| cells[at] == name);
             match (found.next(), found.next()) {
                 (Some(at), None) => Ok(at),
                 (Some(_), Some(_)) => Err(format!("two columns are named '{}'; rename one", shown(name))),
+                (None, _) if cells.len() == 1 || cells[0].starts_with('#') => Err(format!(
+                    "no column '{}'; {place} has {}: if that is a title, remove it; {place} names the columns",
+                    shown(name),
+                    known()
+                )),
                 (None, _) => Err(format!("no column '{}'; {place} has {}", shown(name), known())),
             }
         };
         let id = table.id.as_deref().map(named).transpose()?;
         let except = table.except.iter().map(|name| named(name)).collect::<Result<Vec<_>, _>>()?;
         let columns = if table.columns.is_empty() {
-            let is_value =
-                |at: &usize| Some(*at) != id && !except.contains(at) && !cells[*at].starts_with(PANDAS_INDEX);
+            let is_index = |at: usize| cells[at].starts_with(PANDAS_INDEX) || at == 0 && is_unnamed(cells[at]);
+            let is_value = |at: &usize| Some(*at) != id && !except.contains(at) && !is_index(*at);
             (0..cells.len()).filter(is_value).collect()
         } else {
             table.columns.iter().map(|name| named(name)).collect::<Result<Vec<_>, _>>()?

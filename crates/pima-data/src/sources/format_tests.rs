@@ -104,7 +104,10 @@ fn mistakes_in_hdf5_are_one_line_with_the_data_set() {
     assert!(missing.contains("old.h5: no data set '/tests/stres'; the file has ") && missing.contains("/big, /counts"));
     assert!(missing.contains("/tests/stress") && missing.contains("/photographs/grey"), "{missing}");
     let text = said("new.h5", "tests/treatment");
-    assert!(text.contains("data set '/tests/treatment': holds text, and numbers are wanted"), "{text}");
+    assert!(
+        text.contains("data set '/tests/treatment': holds text, and numbers are wanted (integers, float16, float32, float64 or bool)"),
+        "{text}"
+    );
     assert!(
         said("new.h5", "ragged").contains("'/ragged': holds lists of unequal length"),
         "{}",

@@ -12,6 +12,8 @@ pub(crate) mod hdf5;
 pub(crate) mod files;
 // A folder of images.
 mod images;
+// Paths that lead nowhere.
+pub(crate) mod lookup;
 // Labels and groups.
 mod names;
 // Parquet files.
@@ -25,6 +27,8 @@ mod reader;
 mod array_tests;
 #[cfg(test)]
 mod format_tests;
+#[cfg(test)]
+mod mistake_tests;
 pub(crate) mod table_folder;
 #[cfg(test)]
 mod table_folder_tests;
@@ -44,10 +48,11 @@ use crate::rows::Rows;
 use crate::spectra::for_each_record;
 pub use arrays::{NpyFile, NpzArray};
 pub use axis::AxisOptions;
-pub(crate) use columns::MISSING;
+pub(crate) use columns::{MISSING, is_unnamed};
 pub use columns::{TableColumns, read_columns};
 pub use hdf5::Hdf5Dataset;
 pub use images::{ImageFolder, read_images};
+pub use lookup::nearest_name;
 pub use names::{Names, NamesFile, read_names};
 pub use reader::{Block, Source, SourceReader};
 pub use table_folder::{TableFolder, read_table_folder};

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::columns::MISSING;
 use super::hdf5::{Hdf5, is_hdf5};
 use super::parquet::{ParquetTable, is_parquet};
-use super::{at_file, ending, rows_of_table};
+use super::{at_file, ending, lookup, rows_of_table};
 use crate::error::{Error, Place, Result};
 use crate::labels::Labels;
 use crate::npz_archive::{Archive, open_npy};
@@ -51,6 +51,7 @@ pub struct Names {
 /// [`Error::Io`]; [`Error::Table`] and [`Error::Npz`] for a column, an array or a data set that is not named or not there.
 pub fn read_names(file: &NamesFile) -> Result<Names> {
     let path = file.path.as_path();
+    lookup::must_exist(path)?;
     let key = |key: &Option<String>, what: &str| {
         key.clone().ok_or_else(|| at_file(path, format!("which {what}? Say {what} = \"...\" beside its path")))
     };

@@ -8,7 +8,7 @@ use pima_core::ModalityShape;
 use super::arrays::{ArrayRows, open_hdf5, open_npy_file, open_npz_array};
 use super::{
     Hdf5Dataset, ImageFolder, ModalityKind, NpyFile, NpzArray, Samples, TableColumns, TableFolder, at_file, ending,
-    read_columns, read_images, read_table_folder,
+    lookup, read_columns, read_images, read_table_folder,
 };
 use crate::error::{Error, Place, Result};
 use crate::modality::MeasurementAxis;
@@ -87,6 +87,14 @@ impl SourceReader {
     /// and what to do.
     pub fn open(source: &Source, modality: &str, kind: Option<ModalityKind>) -> Result<Self> {
         let path = source.path();
+        lookup::must_exist(path)?;
+        match source {
+            Source::Npz(_) => lookup::must_be(path, "npz")?,
+            Source::Npy(_) => lookup::must_be(path, "npy")?,
+            Source::Hdf5(_) => lookup::must_be(path, "hdf5")?,
+            Source::Table(_) if path.is_dir() => lookup::must_be(path, "table")?,
+            _ => {}
+        }
         let refuse = |is: &str| {
             let kind = kind.map(|kind| kind.to_string()).unwrap_or_default();
             at_file(

@@ -147,7 +147,10 @@ fn read(path: &Path, axis: Option<&str>, columns: &mut Vec<String>) -> Result<Ta
                 Ok(value) if value.is_finite() => Ok(value),
                 _ if cell.is_empty() => Err(wrong(format!("column '{name}' is empty; fill it in, or remove the line"))),
                 Ok(_) => Err(wrong(format!("column '{name}': {cell} is not finite"))),
-                Err(_) => Err(wrong(format!("column '{name}': '{}' is not a number", shown(cell)))),
+                Err(_) => {
+                    let hint = if table.lines.is_empty() { "; a line of units has to go" } else { "" };
+                    Err(wrong(format!("column '{name}': '{}' is not a number{hint}", shown(cell))))
+                }
             }
         };
         if let (Some(place), Some(name)) = (axis_place, axis) {

@@ -2,6 +2,7 @@
 
 mod stress;
 mod table;
+mod text;
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -16,6 +17,7 @@ use crate::error::{Error, Place, Result};
 use crate::modality::{MeasurementAxis, ModalityData};
 use table::{Table, read_table};
 pub(crate) use table::{for_each_record, shown};
+pub(crate) use text::decimal_comma;
 
 /// Where measured or simulated spectra and their stresses are.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

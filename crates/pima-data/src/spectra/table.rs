@@ -8,6 +8,7 @@ use ndarray_npy::{ReadNpyError, ReadableElement, read_npy};
 
 use crate::error::{Error, Place, Result};
 use crate::npz::read_npz_array;
+use crate::spectra::text::{self, decimal_comma};
 
 /// Spectra, one a row, and where they came from.
 #[derive(Debug)]
@@ -126,6 +127,9 @@ fn read_numbers(path: &Path) -> Result<(Vec<Vec<f64>>, Vec<u64>)> {
 /// Calls `visit` with the line, from 1, and the cells of every record of a CSV file. Blank lines are passed over.
 pub(crate) fn for_each_record(path: &Path, mut visit: impl FnMut(u64, &StringRecord) -> Result<()>) -> Result<()> {
     let text = std::fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+    text::check(path, &text)?;
+    let separator = text::separator(&text);
+    let commas = text::has_decimal_commas(&text, separator);
     // A record's own position is where the blank lines before it begin.
     let line = |at: &csv::Position| {
         let rest = text.get(at.byte() as usize..).unwrap_or(&[]);
@@ -136,7 +140,7 @@ pub(crate) fn for_each_record(path: &Path, mut visit: impl FnMut(u64, &StringRec
         .has_headers(false)
         .flexible(true)
         .trim(csv::Trim::All)
-        .delimiter(separator(&text))
+        .delimiter(separator)
         .from_reader(text.as_slice());
     let mut record = StringRecord::new();
     loop {
@@ -148,15 +152,14 @@ pub(crate) fn for_each_record(path: &Path, mut visit: impl FnMut(u64, &StringRec
         if !more {
             return Ok(());
         }
+        if commas {
+            let position = record.position().cloned();
+            let point = |cell: &str| if decimal_comma(cell) { cell.replace(',', ".") } else { cell.to_owned() };
+            record = record.iter().map(point).collect();
+            record.set_position(position);
+        }
         visit(record.position().map_or(0, line), &record)?;
     }
-}
-
-/// What separates cells: a comma, or a semicolon or a tab where the first line has one and no comma.
-fn separator(text: &[u8]) -> u8 {
-    let first = text.split(|&byte| byte == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or(&[]);
-    let has = |byte: &u8| first.contains(byte);
-    if has(&b',') { b',' } else { [b';', b'\t'].into_iter().find(has).unwrap_or(b',') }
 }
 
 /// The beginning of a cell, for an error of one line.

@@ -253,7 +253,8 @@ fn the_page_has_every_key_and_every_default() {
     }
     // No table of the page goes unchecked.
     for heading in PAGE.lines().filter(|line| line.starts_with("##")).map(|line| line.trim_start_matches('#').trim()) {
-        if !described.contains(heading) {
+        // Mistakes are compared in a test of their own.
+        if !described.contains(heading) && heading != "What can be wrong" {
             wrong.push(format!("{heading}: no such table is known"));
         }
     }

@@ -1,5 +1,6 @@
 //! An experiment as a file describes it. Each experiment of the papers and each user's own data is one such file; the engine knows no other.
 
+mod hint;
 mod modality;
 mod paths;
 mod peers;
@@ -18,6 +19,7 @@ use crate::{Error, Result};
 use pima_core::Fusion;
 use pima_data::{LatticeFolder, LatticeOptions, NamesFile, SpectraFiles, SplitFractions};
 use place::Problem;
+pub use place::read_toml;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -276,5 +278,7 @@ impl ExperimentConfig {
 
 #[cfg(test)]
 mod documented;
+#[cfg(test)]
+mod mistakes;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,9 @@
 //! A config is read from a table in which defaults already lie under what the file says, and such a table knows no lines. So the key is taken from the
 //! error and looked up in the text.
 
-use super::Recipe;
+use super::{Recipe, hint};
+use pima_data::{Hdf5Dataset, ImageFolder, NpyFile, NpzArray, OscillatorOptions, TableColumns, TableFolder};
+use pima_experts::{Basis, FormulaOptions, HardeningOptions, OdeFormulaOptions};
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 use toml::Spanned;
@@ -60,73 +62,119 @@ impl Problem {
 
 /// A table as a `T`.
 pub(super) fn read<T: DeserializeOwned>(table: toml::Value) -> Result<T, Problem> {
-    serde_path_to_error::deserialize(table).map_err(|error| {
-        let mut path: Vec<String> = error
-            .path()
-            .iter()
-            .filter_map(|segment| match segment {
-                Segment::Map { key } => Some(key.clone()),
-                Segment::Seq { index } => Some(index.to_string()),
-                Segment::Enum { .. } | Segment::Unknown => None,
-            })
-            .collect();
-        let message = error.inner().message().replace('\n', " ");
+    let all = table.clone();
+    again(table).map_err(|(path, message)| {
+        let (mut path, message) = deeper(&all, path, message);
         if let Some(key) = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next())
             && path.last().is_none_or(|last| last != key)
         {
             path.push(key.to_owned());
         }
-        let message = friendly(&message);
+        let message = hint::friendly(&message, &path, value_at(&all, &path));
         let name = path.join(".");
-        Problem { message: if name.is_empty() { message } else { format!("{name}: {message}") }, path }
+        let problem = match message.strip_prefix("is ") {
+            _ if name.is_empty() => message,
+            Some(_) => format!("{name} {message}"),
+            None => format!("{name}: {message}"),
+        };
+        Problem { message: problem, path }
     })
 }
 
-/// The message with what the user may have meant: of serde's list of all names the one that is spelt most alike; of a wrong type what to write.
-fn friendly(message: &str) -> String {
-    let hint = |expected: &str| match expected {
-        "a string" => "; write it in quotes",
-        "f64" | "usize" | "u64" => "; write a number without quotes",
-        "a boolean" => "; write true or false",
-        "a sequence" => "; write a list in square brackets",
-        _ => "",
-    };
-    for what in ["field", "variant"] {
-        let Some((given, expected)) =
-            message.strip_prefix(&format!("unknown {what} `")).and_then(|rest| rest.split_once('`'))
-        else {
-            continue;
-        };
-        let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-        let alike = |name: &&&str| strsim::damerau_levenshtein(given, name);
-        let nearest = known.iter().min_by_key(alike).filter(|name| alike(name) <= 1 + given.chars().count() / 4);
-        return match nearest {
-            Some(name) => format!("unknown {what} `{given}`; did you mean `{name}`?"),
-            None if known.is_empty() => format!("unknown {what} `{given}`; remove it"),
-            None => format!("unknown {what} `{given}`; there are {}", known.join(", ")),
-        };
+/// What serde makes of a table, or the path of the key that is wrong and serde's message.
+fn again<T: DeserializeOwned>(table: toml::Value) -> Result<T, (Vec<String>, String)> {
+    serde_path_to_error::deserialize(table).map_err(|error| {
+        let path = error.path().iter().filter_map(|segment| match segment {
+            Segment::Map { key } => Some(key.clone()),
+            Segment::Seq { index } => Some(index.to_string()),
+            Segment::Enum { .. } | Segment::Unknown => None,
+        });
+        (path.collect(), error.inner().message().replace('\n', " "))
+    })
+}
+
+/// The same mistake with its whole path: within a table that names its kind serde forgets it. So what the kind holds is read once more, by itself.
+fn deeper(all: &toml::Value, mut path: Vec<String>, message: String) -> (Vec<String>, String) {
+    let Some(table) = value_at(all, &path).and_then(toml::Value::as_table) else { return (path, message) };
+    let mut inner = table.clone();
+    let kind = inner.remove("kind").and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default();
+    fn fault<T: DeserializeOwned>(inner: toml::Table) -> Option<(Vec<String>, String)> {
+        again::<T>(inner.into()).err()
     }
-    match message.rsplit_once(", expected ") {
-        Some((given, expected)) if message.starts_with("invalid type") => {
-            let wanted = match expected {
-                "f64" => "a number",
-                "usize" | "u64" => "a whole number",
-                other => other,
-            };
-            format!("{given}, expected {wanted}{}", hint(expected))
+    let found = match (path.last().map(String::as_str).unwrap_or_default(), kind.as_str()) {
+        ("expert", "formula") => fault::<FormulaOptions>(inner),
+        ("expert", "ode-formula") => fault::<OdeFormulaOptions>(inner),
+        ("expert", "hardening") => fault::<HardeningOptions>(inner),
+        ("source", "npz") => fault::<NpzArray>(inner),
+        ("source", "npy") => fault::<NpyFile>(inner),
+        ("source", "hdf5") => fault::<Hdf5Dataset>(inner),
+        ("source", "table") => fault::<TableColumns>(inner),
+        ("source", "table-folder") => fault::<TableFolder>(inner),
+        ("source", "image-folder") => fault::<ImageFolder>(inner),
+        ("source", "oscillator") => fault::<OscillatorOptions>(inner),
+        ("expert", "linear") => inner
+            .remove("basis")
+            .and_then(|basis| again::<Basis>(basis).err())
+            .map(|(rest, message)| (std::iter::once("basis".to_owned()).chain(rest).collect(), message)),
+        ("encoder" | "decoder", _) => {
+            // Its values are flat: the only one that is what serde found is the one that is wrong.
+            let given = message.strip_prefix("invalid type: ").and_then(|rest| rest.split(", expected ").next());
+            let mut wrong = inner.iter().filter(|(_, value)| given.is_some_and(|given| said(value) == given));
+            match (wrong.next(), wrong.next()) {
+                (Some((key, _)), None) => Some((vec![key.clone()], message.clone())),
+                _ => None,
+            }
         }
-        _ => message.to_owned(),
+        _ => None,
+    };
+    match found {
+        Some((rest, message)) => {
+            path.extend(rest);
+            (path, message)
+        }
+        None => (path, message),
     }
+}
+
+/// What serde calls a value.
+fn said(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => format!("string {text:?}"),
+        toml::Value::Integer(number) => format!("integer `{number}`"),
+        toml::Value::Float(_) => format!("floating point `{value}`"),
+        toml::Value::Boolean(yes) => format!("boolean `{yes}`"),
+        toml::Value::Array(_) => "sequence".to_owned(),
+        _ => "map".to_owned(),
+    }
+}
+
+fn value_at<'a>(all: &'a toml::Value, path: &[String]) -> Option<&'a toml::Value> {
+    path.iter().try_fold(all, |value, key| match value {
+        toml::Value::Array(items) => items.get(key.parse::<usize>().ok()?),
+        other => other.get(key),
+    })
+}
+
+/// A file's text as a `T`, with the words, the lines and the suggestions that mistakes in an experiment's config get.
+///
+/// # Errors
+/// In one line, with the line of the text.
+pub fn read_toml<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    let table: toml::Table = toml::from_str(text).map_err(|error| syntax(text, &error))?;
+    read(table.into()).map_err(|problem| problem.located(text, None))
 }
 
 /// A TOML error in one line with its line and column.
 pub(super) fn syntax(text: &str, error: &toml::de::Error) -> String {
-    let at = error.span().map(|span| {
-        let before = &text[..span.start.min(text.len())];
-        let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
-        format!("line {}, column {column}: ", line_at(text, span.start))
-    });
-    format!("{}{}", at.unwrap_or_default(), error.message().replace('\n', " "))
+    let message = error.message().replace('\n', " ");
+    let Some(span) = error.span() else { return message };
+    let start = span.start.min(text.len());
+    let (before, after) = text.split_at(start);
+    let rest = after.lines().next().unwrap_or_default();
+    let head = before.rsplit('\n').next().unwrap_or_default();
+    let column = head.chars().count() + 1;
+    let said = hint::syntax(&message, rest, &format!("{head}{rest}"));
+    format!("line {}, column {column}: {said}", line_at(text, start))
 }
 
 fn line_at(text: &str, byte: usize) -> usize {

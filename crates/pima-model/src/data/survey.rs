@@ -189,10 +189,18 @@ fn outlined(
 /// The survey of data that are generated, or that the model needs to be built.
 fn of_loaded(config: &ExperimentConfig, locations: &DataLocations, seed: u64) -> Result<Survey> {
     let (dataset, split) = load_data(config, locations, seed)?;
-    let model = Model::new(config, &dataset, &split, Device::Cpu, seed)?;
+    survey_loaded(config, &dataset, &split, seed)
+}
+
+/// The survey of data that are loaded already.
+///
+/// # Errors
+/// As [`Model::new`].
+pub fn survey_loaded(config: &ExperimentConfig, dataset: &Dataset, split: &Split, seed: u64) -> Result<Survey> {
+    let model = Model::new(config, dataset, split, Device::Cpu, seed)?;
     let statistics: Vec<Statistics> = dataset.modalities().iter().map(Statistics::of).collect::<Result<_>>()?;
     let about = dataset.modalities().iter().map(ModalityData::description).collect();
-    Ok(finish(config, &dataset, split, about, &statistics, &model, Vec::new()))
+    Ok(finish(config, dataset, split.clone(), about, &statistics, &model, warnings::lonely(dataset)))
 }
 
 fn finish(

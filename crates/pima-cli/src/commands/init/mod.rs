@@ -21,7 +21,7 @@ const NAME: &str = "pima.toml";
 pub(crate) fn run(args: &InitArgs) -> Outcome {
     let folder = &args.folder;
     let file = folder.join(NAME);
-    let prepared = || -> anyhow::Result<(String, ExperimentConfig, pima_model::Survey)> {
+    let prepared = || -> anyhow::Result<(String, Vec<String>, ExperimentConfig, pima_model::Survey)> {
         ensure!(!file.exists(), "{}: is there already, and is not overwritten: move it away first", file.display());
         let inventory = take_inventory(folder)?;
         if inventory.candidates.is_empty() {
@@ -41,15 +41,18 @@ pub(crate) fn run(args: &InitArgs) -> Outcome {
         // What is written is known to work.
         let config = ExperimentConfig::parse(&text, &file, None)?;
         let survey = prepare::survey(&config, None, 0)?;
-        Ok((text, config, survey))
+        Ok((text, inventory.left_out, config, survey))
     };
-    let (text, config, survey) = prepared().blame_input()?;
+    let (text, left_out, config, survey) = prepared().blame_input()?;
     let write = || -> std::io::Result<()> {
         let mut file = OpenOptions::new().write(true).create_new(true).open(&file)?;
         file.write_all(text.as_bytes())
     };
     write().with_context(|| format!("{}: cannot write", file.display())).blame_input()?;
     say(check::describe(&config, &survey));
+    for line in &left_out {
+        say(format!("left out: {}", line.replace('\n', " ")));
+    }
     for warning in &survey.warnings {
         say(format!("warning: {warning}"));
     }

@@ -90,11 +90,8 @@ impl Sweep {
     /// One line that names the file, the place and what to do.
     pub(super) fn read(file: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(file).with_context(|| format!("{}: cannot read", file.display()))?;
-        let settings: SweepFile = toml::from_str(&text).map_err(|error| {
-            let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            let line = line.map(|line| format!("line {line}: ")).unwrap_or_default();
-            anyhow!("{}: {line}{}", file.display(), error.message())
-        })?;
+        let settings: SweepFile =
+            pima_model::read_toml(&text).map_err(|problem| anyhow!("{}: {problem}", file.display()))?;
         let config_file = file.parent().unwrap_or(Path::new("")).join(&settings.config);
         let base = prepare::read_config(&config_file, settings.recipe)
             .with_context(|| format!("{}: its config", file.display()))?;

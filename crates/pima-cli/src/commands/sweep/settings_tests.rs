@@ -92,6 +92,26 @@ fn keys_are_checked_before_anything_runs() {
 }
 
 #[test]
+fn what_is_misspelt_is_told_with_what_it_may_have_meant() {
+    let but = |from: &str, to: &str| SWEEP.replacen(from, to, 1);
+    refused(
+        &but("trials = 6", "trails = 6"),
+        &["s.toml: line 4: trails: unknown field `trails`; did you mean `trials`?"],
+    );
+    refused(
+        &but("\"random\"", "\"bayes\""),
+        &["s.toml: line 3: method: unknown variant `bayes`; did you mean `bayesian`?"],
+    );
+    refused(
+        &but("range = [1e-5, 1e-2]", "range = 3"),
+        &[
+            "s.toml: line 7: parameter.0.range is the number 3; write range = [0.0001, 0.01]: the least and the greatest value",
+        ],
+    );
+    refused(&but("[[parameter]]", "[parameter]"), &["s.toml: line 5: parameter", "[[parameter]] in double brackets"]);
+}
+
+#[test]
 fn values_are_checked_before_anything_runs() {
     let range = |rest: &str| with(&format!("key = \"model.latent\"\n{rest}"));
     refused(&range("range = [2, 6]"), &["model.latent: takes whole numbers: add integer = true"]);

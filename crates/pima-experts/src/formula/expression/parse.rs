@@ -106,6 +106,13 @@ fn tokens(text: &str) -> Result<Vec<(Token, usize)>, Wrong> {
             at += 1;
         } else if starts_name(c) {
             let end = run(at, continues_name);
+            // `np.exp`, `math.pi`: as it is written in Python.
+            if characters.get(end) == Some(&'.') && characters.get(end + 1).is_some_and(|c| starts_name(*c)) {
+                let last = run(end + 1, continues_name);
+                let name = |from: usize, to: usize| characters[from..to].iter().collect::<String>();
+                let (all, bare) = (name(at, last), name(end + 1, last));
+                return Err(wrong(column, format!("'{all}': names have no module here; write {bare}")));
+            }
             found.push((Token::Name(characters[at..end].iter().collect()), column));
             at = end;
         } else if digit(c) || c == '.' {

@@ -10,7 +10,7 @@ mod tests;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 use pima_core::{Expert, ExpertError, ExpertFit, Link};
 
-use super::expression::{Scratch, names_in};
+use super::expression::{Scratch, is_name, names_in};
 use super::parameters::{Formula, Parameters, check_names};
 use super::{check_axis, check_searches};
 use crate::initial_value::{self, Effort};
@@ -53,20 +53,17 @@ impl OdeFormulaExpert {
     pub fn new(mut options: OdeFormulaOptions, times: ArrayView1<'_, f64>) -> Result<Self> {
         check_axis(times)?;
         check_searches(options.searches)?;
+        options.ode.iter().try_for_each(|rate| no_equals_sign(rate))?;
         if let ([], [rate]) = (&options.states[..], &options.ode[..]) {
-            let known = |name: &String| *name == options.variable || options.parameters.contains_key(name);
-            let others: Vec<String> = names_in(rate).into_iter().filter(|name| !known(name)).collect();
-            if let [state] = &others[..] {
-                options.states = vec![state.clone()];
-            }
+            options.states = vec![own_state(rate, &options)?];
         }
         let OdeFormulaOptions { states, ode, start, variable, parameters: table, searches, seed, .. } = &options;
         if states.is_empty() {
-            return Err(count(
-                "states",
-                0,
-                "at least 1; name them in the order of their rates, states = [\"x\", \"v\"]",
-            ));
+            let requirement = format!(
+                "that of formulas in `ode`, {}; name them in the order of their rates, states = [\"x\", \"v\"]",
+                ode.len().max(1)
+            );
+            return Err(count("states", 0, &requirement));
         }
         for (what, got) in [("formulas in `ode`", ode.len()), ("entries of `start`", start.len())] {
             if got != states.len() {
@@ -204,6 +201,41 @@ impl OdeFormulaExpert {
         }
         Ok(jacobian)
     }
+}
+
+/// A rate is written without the derivative that it is.
+fn no_equals_sign(rate: &str) -> Result<()> {
+    let characters: Vec<char> = rate.chars().collect();
+    let is_alone = |at: &usize| characters[*at] == '=' && !(*at > 0 && matches!(characters[at - 1], '<' | '>'));
+    let Some(at) = (0..characters.len()).find(is_alone) else { return Ok(()) };
+    let right: String = characters[at + 1..].iter().collect();
+    let left: String = characters[..at].iter().collect();
+    // `dx/dt`, `x'`, `x_dot`: what is differentiated.
+    let left = left.trim().split(['/', '\'', '(']).next().unwrap_or_default().trim();
+    let state = left.strip_prefix('d').unwrap_or(left).trim_end_matches("_dot");
+    let state = if is_name(state) { state } else { "x" };
+    let reason = format!(
+        "a rate is written without its left-hand side; write ode = [\"{}\"], and states = [\"{state}\"]",
+        right.trim()
+    );
+    Err(Error::Formula { what: "ode".to_owned(), formula: rate.to_owned(), column: at + 1, reason })
+}
+
+/// The state of a single equation: what else stands in it besides the variable and the parameters.
+fn own_state(rate: &str, options: &OdeFormulaOptions) -> Result<String> {
+    let known = |name: &String| *name == options.variable || options.parameters.contains_key(name);
+    let mut others: Vec<String> = names_in(rate).into_iter().filter(|name| !known(name)).collect();
+    let reason = match others.len() {
+        1 => return Ok(others.remove(0)),
+        0 => "no state is in it; name it, states = [\"x\"]".to_owned(),
+        _ => format!(
+            "{} are neither parameters nor the variable, {}: one of them is the state (say which, states = [\"{}\"]), the others need an entry in `parameters`",
+            others.join(" and "),
+            options.variable,
+            others[others.len() - 1]
+        ),
+    };
+    Err(Error::Formula { what: "ode".to_owned(), formula: rate.to_owned(), column: 1, reason })
 }
 
 fn count(what: &str, got: usize, requirement: &str) -> Error {

@@ -203,7 +203,21 @@ fn every_mistake_in_a_configuration_is_one_clear_line() {
     };
     let good = || system("'x'", "'-k*x'", "1");
     let cases = [
-        (system("", "", ""), "number of states is 0 but must be at least 1"),
+        (system("", "", ""), "number of states is 0 but must be that of formulas in `ode`, 1; name them"),
+        (
+            system("", "'v', '-k*x'", "1, 0"),
+            "number of states is 0 but must be that of formulas in `ode`, 2; name them",
+        ),
+        (
+            system("", "'-q*x'", "1"),
+            "ode `-q*x`, column 1: q and x are neither parameters nor the variable, t: one of them is the state (say which, states = [\"x\"]), the others need an entry in `parameters`",
+        ),
+        (system("", "'-k*t'", "1"), "ode `-k*t`, column 1: no state is in it; name it, states = [\"x\"]"),
+        (
+            system("", "'dx/dt = -k*x'", "1"),
+            "ode `dx/dt = -k*x`, column 7: a rate is written without its left-hand side; write ode = [\"-k*x\"], and states = [\"x\"]",
+        ),
+        (system("'x'", "'k*np.exp(x)'", "1"), "column 3: 'np.exp': names have no module here; write exp"),
         (system("'x'", "'-k*x', 'x'", "1"), "number of formulas in `ode` is 2 but must be that of `states`, 1"),
         (system("'x', 'y'", "'-k*x', 'x'", "1"), "number of entries of `start` is 1 but must be that of `states`, 2"),
         (system("'x'", "'-k*xx'", "1"), "ode of x `-k*xx`, column 4: unknown name 'xx'; did you mean 'x'?"),

@@ -10,6 +10,11 @@ const FEW: usize = 10;
 /// Values above which networks train badly without normalisation.
 const LARGE: f32 = 20.0;
 
+/// Values that no measurement has.
+const IMPLAUSIBLE: f32 = 1e15;
+/// Numbers that people write for what was not measured.
+const MARKS: [f32; 4] = [-999.0, -9999.0, -99999.0, -999_999.0];
+
 /// Sources most of whose samples no other source has, where there are several: often a column of ids that is not the right one.
 pub(super) fn lonely(dataset: &Dataset) -> Vec<String> {
     let (Some(ids), n) = (dataset.ids(), dataset.modalities().len()) else { return Vec::new() };
@@ -90,6 +95,15 @@ fn of_modality(modality: &ModalitySurvey, settings: &ModalityConfig, warnings: &
             "{name}: values up to {:?} are not normalised; set normalise = \"standard\" or \"min_max_global\"",
             least.abs().max(greatest.abs())
         ));
+    }
+    if let Some((least, greatest)) = range {
+        let mark = MARKS.iter().find(|mark| *mark == least).copied();
+        let mark = mark.or_else(|| [*least, *greatest].into_iter().find(|value| value.abs() >= IMPLAUSIBLE));
+        if let Some(mark) = mark {
+            warnings.push(format!(
+                "{name}: has the value {mark:?}, which looks like a mark for what was not measured; empty those cells, or write NaN in all of the row"
+            ));
+        }
     }
     let physical = !matches!(about.shape, ModalityShape::Image { .. }) && settings.source.own().is_some();
     if physical && settings.units.is_none() && about.units.is_empty() {
