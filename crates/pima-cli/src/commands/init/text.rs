@@ -67,7 +67,8 @@ fn write_config(text: &mut String, name: &str, inventory: &Inventory) -> std::fm
     let n_train = (n_samples * 8).div_ceil(10).max(1);
     writeln!(text, "[training]")?;
     writeln!(text, "# Passes over the training samples, and samples per step.")?;
-    writeln!(text, "epochs = {}", (STEPS / n_train.div_ceil(batch).max(1)).clamp(5, 60))?;
+    let epochs = (STEPS / n_train.div_ceil(batch).max(1)).clamp(5, 60);
+    writeln!(text, "epochs = {epochs}")?;
     writeln!(text, "batch_size = {batch}")?;
     writeln!(text, "learning_rate = 1e-3")?;
     if inventory.candidates.len() > 1 {
@@ -81,9 +82,10 @@ fn write_config(text: &mut String, name: &str, inventory: &Inventory) -> std::fm
         let (name, components) = (quoted(&curve.name), length(curve.shape).min(4));
         writeln!(
             text,
-            "# If clusters come out merged: look for them first among the principal components of one modality."
+            "# If clusters come out merged: look for them among the principal components of one modality, and keep the samples in them."
         )?;
-        writeln!(text, "# start = {{ modality = {name}, components = {components} }}")?;
+        let start = format!("modality = {name}, components = {components}, tie_epochs = {epochs}");
+        writeln!(text, "# start = {{ {start} }}")?;
     }
     for candidate in &inventory.candidates {
         writeln!(text)?;
