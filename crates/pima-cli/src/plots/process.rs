@@ -101,8 +101,14 @@ pub(crate) fn scene(
     }
     if !facts.is_empty() {
         legend(&mut scene, HEIGHT - 66.0, &classes);
-        let note = "Left: a point is a test sample, across by its cluster, spread within it so that all are seen.";
-        scene.text(note, (36.0, HEIGHT - 22.0), size::SMALL, Anchor::Start, MUTED);
+        let mut note =
+            "Left: a point is a test sample, across by its cluster, spread within it so that all are seen.".to_owned();
+        if let Some(assigned) = assigned {
+            let names = assigned.order().into_iter().map(|cluster| cluster_name(cluster, Some(assigned)));
+            note += &format!(" Clusters and the labels they are matched to: {}.", names.collect::<Vec<_>>().join(", "));
+        }
+        let size = fitted(&note, size::SMALL, WIDTH - 72.0);
+        scene.text(note, (36.0, HEIGHT - 22.0), size, Anchor::Start, MUTED);
     }
     Ok(scene)
 }
@@ -135,10 +141,17 @@ fn strip(
     // As large as the narrowest column lets them be; every second where there are many.
     let every = n.div_ceil(10);
     let width = axes.at(every as f64, 0.0).0 - axes.at(0.0, 0.0).0 - 6.0;
-    for (at, &cluster) in order.iter().enumerate().filter(|(at, _)| at % every == 0) {
-        let name = cluster_name(cluster, assigned);
-        let (x, y) = (axes.at(at as f64, 0.0).0, to.1 + 8.0 + 0.75 * size::SMALL);
-        scene.text(&name, (x, y), fitted(&name, size::SMALL, width), Anchor::Middle, INK);
+    let named = |assigned: Option<&Assigned>| -> (Vec<String>, f64) {
+        let names: Vec<String> = order.iter().step_by(every).map(|&cluster| cluster_name(cluster, assigned)).collect();
+        let size = names.iter().map(|name| fitted(name, size::SMALL, width)).fold(size::SMALL, f64::min);
+        (names, size)
+    };
+    // Long names of labels are left to the line below the figure.
+    let (names, size) =
+        Some(named(assigned)).filter(|(_, size)| *size > 0.75 * size::SMALL).unwrap_or_else(|| named(None));
+    for (k, name) in names.into_iter().enumerate() {
+        let (x, y) = (axes.at((k * every) as f64, 0.0).0, to.1 + 8.0 + 0.75 * size);
+        scene.text(name, (x, y), size, Anchor::Middle, INK);
     }
 }
 
