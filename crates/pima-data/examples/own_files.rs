@@ -25,7 +25,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Known classes are for judging what was found, and never for training.
     let column = Some("treatment".to_owned());
     let labels = read_names(&NamesFile { path: at("treatments.csv"), column, id: id(), ..NamesFile::default() })?;
-    let dataset = dataset.with_labels(labels.labels(dataset.ids(), 80)?)?;
+    let labels = labels.labels(dataset.ids(), 80)?;
+    let dataset = dataset.with_labels(labels)?;
     println!("{}: {} specimens", dataset.name(), dataset.n_samples());
     for modality in dataset.modalities() {
         let n = (0..dataset.n_samples()).filter(|&row| modality.is_present(row)).count();
