@@ -279,15 +279,15 @@ pub(crate) fn predictions(
 }
 
 /// A line of the table of samples for each of `rows`, which are in `split`.
-pub(crate) fn sample_rows(
-    model: &Model,
-    dataset: &Dataset,
+pub(crate) fn sample_rows<'a>(
+    model: &'a Model,
+    dataset: &'a Dataset,
     split: &'static str,
-    rows: &[usize],
-    evaluation: &Evaluation,
-) -> Vec<SampleRow> {
-    let label = |row: usize| Some(dataset.labels()?.names()[dataset.labels()?.of(row)?].clone());
-    let line = |(at, &row): (usize, &usize)| {
+    rows: &'a [usize],
+    evaluation: &'a Evaluation,
+) -> impl Iterator<Item = SampleRow> + 'a {
+    let label = move |row: usize| Some(dataset.labels()?.names()[dataset.labels()?.of(row)?].clone());
+    let line = move |(at, &row): (usize, &'a usize)| {
         let cluster = evaluation.clusters[at];
         SampleRow {
             sample: dataset.ids().map_or_else(|| row.to_string(), |ids| ids[row].clone()),
@@ -302,7 +302,7 @@ pub(crate) fn sample_rows(
                 .collect(),
         }
     };
-    rows.iter().enumerate().map(line).collect()
+    rows.iter().enumerate().map(line)
 }
 
 /// Values of samples `rows`, (D,d); NaN for those without them.

@@ -289,12 +289,17 @@ impl RunDirectory {
         metrics::wall_seconds(&self.metrics_path())
     }
 
-    /// Writes the table of all samples, of a model of these modalities.
+    /// Writes the table of all samples, of a model of these modalities and of l latent dimensions.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn write_samples(&self, modalities: &[String], rows: &[SampleRow]) -> Result<()> {
-        samples::write(&self.samples_path(), modalities, rows)
+    pub fn write_samples(
+        &self,
+        modalities: &[String],
+        n_latent: usize,
+        rows: impl IntoIterator<Item = SampleRow>,
+    ) -> Result<()> {
+        samples::write(&self.samples_path(), modalities, n_latent, rows)
     }
 
     /// Names of the test samples, in the order of the predictions.

@@ -56,13 +56,12 @@ pub(super) fn conclude(
         ("validation", &split.validation, validation.as_ref()),
         ("test", &split.test, test.as_ref()),
     ];
-    let samples: Vec<_> = splits
+    let samples = splits
         .into_iter()
         .filter_map(|(name, rows, evaluation)| Some(results::sample_rows(model, dataset, name, rows, evaluation?)))
-        .flatten()
-        .collect();
+        .flatten();
     let names: Vec<String> = model.modality_names().map(str::to_owned).collect();
-    run.write_samples(&names, &samples)?;
+    run.write_samples(&names, model.prior().n_latent(), samples)?;
     match &test {
         Some(test) => {
             run.write_predictions(&results::predictions(config, model, dataset, &split.test, test, *seed)?)?;

@@ -156,10 +156,15 @@ fn facts_stand_against_clusters_and_predictions_against_measurements() {
     let run = plan.write(&directory.path().join("run"));
     let scene = scene_of(&run, "process");
     let words = scene.words();
-    for word in ["vacancies", "uniaxial strain", "energy", "pressure (GPa), measured", "3 highly deformed"] {
+    for word in ["vacancies", "uniaxial strain", "energy", "pressure (GPa), measured", "highly deformed", "c2"] {
         assert!(words.contains(&word), "{word} in {words:?}");
     }
     assert!(!words.contains(&"always the same"));
+    // Too long for its place under a panel.
+    assert!(
+        words.iter().any(|word| word.contains("matched to: ") && word.contains("c2 (highly deformed)")),
+        "{words:?}"
+    );
     // Every sample in four panels of facts, and in that of the predictions once as a disc and once as a triangle.
     let faded = |item: &&Item| matches!(item, Item::Disc { colour, .. } if colour.alpha < 1.0);
     assert_eq!(scene.items.iter().filter(faded).count(), 5 * 78);

@@ -31,9 +31,13 @@ pub struct SampleRow {
     pub cluster_from: Vec<Option<usize>>,
 }
 
-/// Writes the table: splits one after the other, the test samples in the order of the predictions.
-pub(super) fn write(path: &Path, modalities: &[String], rows: &[SampleRow]) -> Result<()> {
-    let n_latent = rows.first().map_or(0, |row| row.latent_mean.len());
+/// Writes the table of a model of l latent dimensions, row by row: splits one after the other, the test samples in the order of the predictions.
+pub(super) fn write(
+    path: &Path,
+    modalities: &[String],
+    n_latent: usize,
+    rows: impl IntoIterator<Item = SampleRow>,
+) -> Result<()> {
     atomic::replace(path, |beside| {
         let mut table = csv::Writer::from_path(beside)?;
         let mut heading: Vec<String> = [SAMPLE, SPLIT, "label", "cluster", "probability"].map(str::to_owned).to_vec();
@@ -94,7 +98,7 @@ mod tests {
         let rows = [row("b", "train", 1, None), row("S, 1", "test", 0, Some(2)), row("a", "test", 1, None)];
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("samples.csv");
-        write(&path, &["image".to_owned(), "curve".to_owned()], &rows).unwrap();
+        write(&path, &["image".to_owned(), "curve".to_owned()], 2, rows).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(
             text,
