@@ -21,7 +21,7 @@ fn python(code: &str, folder: PathBuf) -> Option<Output> {
 #[test]
 fn the_blocks_of_the_page_run() {
     let blocks: Vec<&str> = PAGE.split("```python\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    assert_eq!(blocks.len(), 7);
+    assert_eq!(blocks.len(), 8);
     let bench = Bench::new(TINY);
     bench.ok("train tiny.toml --device cpu --threads 1 --tensorboard --out runs/first -q");
     let mut missing = Vec::new();

@@ -141,7 +141,7 @@ fn a_sweep_as_a_whole_is_checked() {
     refused(&but("trials = 6", "trials = 0"), &["trials is 0"]);
     refused(&but("trials = 6", ""), &["trials is missing"]);
     refused(&but("\"random\"", "\"baysian\""), &["line 3", "baysian", "bayesian"]);
-    refused(&but("e.toml", "f.toml"), &["f.toml: cannot read"]);
+    refused(&but("e.toml", "f.toml"), &["f.toml: no such file; did you mean"]);
     refused(&but("trials = 6", "trials = 6\nobjective = \"accuracy\""), &["needs labels"]);
     refused(&but("trials = 6", "trials = 6\nstartup = 3"), &["startup is for"]);
     let early = "trials = 6\nearly_stopping = { rule = \"median\" }";
