@@ -212,7 +212,8 @@ pub(crate) fn predictions(
     let integers =
         |clusters: &[Option<usize>]| clusters.iter().map(|c| c.map_or(-1, |c| c as i64)).collect::<Array1<i64>>();
     let means = model.cluster_means(dataset, rows, evaluation.responsibilities.view())?;
-    let nearest = nearest_samples(model, evaluation, TYPICAL);
+    let groups: Option<Vec<usize>> = dataset.groups().map(|groups| rows.iter().map(|&row| groups[row]).collect());
+    let nearest = nearest_samples(model, evaluation, groups.as_deref(), TYPICAL);
     let everything: Vec<usize> = (0..dataset.modalities().len()).collect();
     let mut deviations = deviations(config, model, seed)?;
     let mut modalities = BTreeMap::new();

@@ -7,6 +7,7 @@ use crate::{Error, Result};
 use ndarray::Array2;
 use pima_data::{Batch, Batches, Dataset};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// Rows predicted together.
 const ROWS: usize = 512;
@@ -14,8 +15,8 @@ const ROWS: usize = 512;
 const DRAWS: usize = 20;
 
 /// For each cluster the positions in an evaluated split of at most `n` of its samples, the nearest to the centre first, in units of the prior's
-/// standard deviations.
-pub fn nearest_samples(model: &Model, evaluation: &Evaluation, n: usize) -> Vec<Vec<usize>> {
+/// standard deviations. With the group of each sample of the split, such as its specimen, each is of another group.
+pub fn nearest_samples(model: &Model, evaluation: &Evaluation, groups: Option<&[usize]>, n: usize) -> Vec<Vec<usize>> {
     let prior = model.prior();
     let of_cluster = |cluster: usize| {
         let (mean, var) = (prior.mean(), prior.var());
@@ -27,7 +28,9 @@ pub fn nearest_samples(model: &Model, evaluation: &Evaluation, n: usize) -> Vec<
         let own = evaluation.clusters.iter().enumerate().filter(|(_, own)| **own == cluster);
         let mut own: Vec<(f64, usize)> = own.map(|(d, _)| (distance(d), d)).collect();
         own.sort_by(|a, b| a.0.total_cmp(&b.0));
-        own.into_iter().take(n).map(|(_, d)| d).collect()
+        let mut seen = BTreeSet::new();
+        let own = own.into_iter().map(|(_, d)| d);
+        own.filter(|&d| seen.insert(groups.map_or(d, |groups| groups[d]))).take(n).collect()
     };
     (0..prior.n_clusters()).map(of_cluster).collect()
 }
@@ -101,7 +104,7 @@ mod tests {
         let config = config(&[("epochs = 3", "epochs = 1")]);
         let model = train(&config, &data, &split, &options(1), &mut ()).unwrap().model;
         let evaluation = evaluate(&model, &data, &split.test, ClusterPosterior::Exact, 1).unwrap();
-        let nearest = nearest_samples(&model, &evaluation, 2);
+        let nearest = nearest_samples(&model, &evaluation, None, 2);
         let clusters = most_probable(evaluation.responsibilities.view());
         let distance = |d: usize, c: usize| {
             let offset = &evaluation.latent_mean.row(d) - &model.prior().mean().row(c);
@@ -114,6 +117,17 @@ mod tests {
             let furthest = chosen.iter().map(|&d| distance(d, c)).fold(0.0, f64::max);
             let better = own.iter().filter(|&&d| distance(d, c) < furthest).count();
             assert!(better < 2, "cluster {c}: {better} are nearer");
+        }
+        // With two groups, the nearest of each.
+        let group_of: Vec<usize> = (0..split.test.len()).map(|d| d % 2).collect();
+        for (c, chosen) in nearest_samples(&model, &evaluation, Some(&group_of), 2).iter().enumerate() {
+            for &d in chosen {
+                let group =
+                    (0..split.test.len()).filter(|&other| clusters[other] == c && group_of[other] == group_of[d]);
+                assert!(group.into_iter().all(|other| distance(other, c) >= distance(d, c)));
+            }
+            let both: BTreeSet<usize> = chosen.iter().map(|&d| group_of[d]).collect();
+            assert_eq!(both.len(), chosen.len());
         }
         // Every fourth curve is missing: from it alone nothing is said of the image.
         let predicted = predicted_from(&model, &data, &split.test, &[1], 0, 1).unwrap();

@@ -5,6 +5,7 @@ use pima_core::ModalityShape;
 
 use super::axes::{Axes, range_of};
 use super::palette::{self, Marker};
+use super::render::text_width;
 use super::scene::{Anchor, Colour, GRID, INK, MUTED, Point, Scene, size};
 use super::ticks;
 use crate::summary::ExpertSummary;
@@ -161,16 +162,11 @@ pub(super) fn frame(scene: &mut Scene, axes: &Axes, first: bool, x_name: Option<
     if let Some(x_name) = x_name {
         let found = ticks::linear(axes.x.0, axes.x.1, if axes.to.0 - axes.from.0 < 270.0 { 2 } else { 3 });
         let below = axes.to.1 + 8.0 + 0.75 * size::SMALL;
-        for (value, name) in &found {
+        for (value, _) in &found {
             let x = axes.at(*value, axes.y.0).0;
             scene.line(vec![(x, axes.to.1), (x, axes.to.1 + 5.0)], INK, 1.2);
-            // The outermost stay within the cell, so that neighbours do not run into each other.
-            let across = (x - axes.from.0) / (axes.to.0 - axes.from.0);
-            let (anchor, at) = match across {
-                a if a < 0.1 => (Anchor::Start, axes.from.0),
-                a if a > 0.9 => (Anchor::End, axes.to.0),
-                _ => (Anchor::Middle, x),
-            };
+        }
+        for (name, anchor, at) in named(axes, &found) {
             scene.text(name, (at, below), size::SMALL, anchor, INK);
         }
         if first && !x_name.is_empty() {
@@ -184,6 +180,30 @@ pub(super) fn frame(scene: &mut Scene, axes: &Axes, first: bool, x_name: Option<
         }
     }
     scene.outline(axes.from, axes.to, INK, 1.2);
+}
+
+/// The names of horizontal ticks that have room beside each other, and where they stand: all, or every second, third, ...
+fn named<'a>(axes: &Axes, ticks: &'a [(f64, String)]) -> Vec<(&'a str, Anchor, f64)> {
+    /// Between two names.
+    const GAP: f64 = 8.0;
+    let placed = ticks.iter().map(|(value, name)| {
+        let (x, width) = (axes.at(*value, axes.y.0).0, text_width(name, size::SMALL));
+        // The outermost stay within the cell, so that neighbours do not run into each other.
+        let across = (x - axes.from.0) / (axes.to.0 - axes.from.0);
+        let (anchor, at, left) = match across {
+            a if a < 0.1 => (Anchor::Start, axes.from.0, axes.from.0),
+            a if a > 0.9 => (Anchor::End, axes.to.0, axes.to.0 - width),
+            _ => (Anchor::Middle, x, x - width / 2.0),
+        };
+        (name.as_str(), anchor, at, (left, left + width))
+    });
+    let placed: Vec<_> = placed.collect();
+    let fits = |step: usize| {
+        let kept: Vec<_> = placed.iter().step_by(step).map(|tick| tick.3).collect();
+        kept.windows(2).all(|pair| pair[0].1 + GAP <= pair[1].0)
+    };
+    let step = (1..placed.len()).find(|&step| fits(step)).unwrap_or_else(|| placed.len().max(1));
+    placed.into_iter().step_by(step).map(|(name, anchor, at, _)| (name, anchor, at)).collect()
 }
 
 fn curve(scene: &mut Scene, axes: &Axes, row: &Row, cluster: usize, channel: usize, channels: usize, t: &[f64]) {
@@ -231,4 +251,27 @@ fn bars(scene: &mut Scene, axes: &Axes, row: &Row, cluster: usize, length: usize
     }
     let zero = axes.at(0.0, 0.0).1;
     scene.line(vec![(axes.from.0, zero), (axes.to.0, zero)], INK, 1.2);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_ticks_have_room_beside_each_other() {
+        let ticks: Vec<_> = ["0.00", "0.02", "0.04", "0.06"]
+            .iter()
+            .enumerate()
+            .map(|(k, name)| (0.02 * k as f64, (*name).to_owned()))
+            .collect();
+        let names = |width: f64| {
+            let axes = Axes::new((0.0, 0.0), (width, 100.0), (0.0, 0.06), (0.0, 1.0));
+            named(&axes, &ticks).into_iter().map(|tick| tick.0).collect::<Vec<_>>()
+        };
+        assert_eq!(names(400.0), ["0.00", "0.02", "0.04", "0.06"]);
+        assert_eq!(names(150.0), ["0.00", "0.04"]);
+        assert_eq!(names(20.0), ["0.00"]);
+        let axes = Axes::new((0.0, 0.0), (100.0, 100.0), (0.0, 1.0), (0.0, 1.0));
+        assert!(named(&axes, &[]).is_empty());
+    }
 }

@@ -334,6 +334,7 @@ impl Plan {
                 let values = InferredValues { lower: &mean - spread, upper: &mean + spread, mean };
                 examples.predicted.insert((given.to_owned(), name.clone()), values);
             }
+            examples.sample = (0..truth.nrows() as i64).collect();
             examples.truth.insert(name, truth);
         }
         examples

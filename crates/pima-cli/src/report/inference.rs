@@ -34,7 +34,7 @@ struct Pair {
 }
 
 struct Sample {
-    number: usize,
+    name: String,
     seen: Cell,
     inferred: Cell,
     /// The truth, where it is not drawn into `inferred`.
@@ -129,15 +129,25 @@ fn pair(
         range_of(all, 0.06)
     };
     let samples = (0..values.mean.nrows()).map(|k| {
+        let name = name(source, examples, k);
         let seen = match &seen {
-            Some((form, seen)) => alone(form, seen, k, &format!("{given} of sample {k}"))?,
+            Some((form, seen)) => alone(form, seen, k, &format!("{given} of {name}"))?,
             None => Cell::text(vec!["–".to_owned()]),
         };
-        let label = format!("{predicted} of sample {k}, inferred from {given}");
+        let label = format!("{predicted} of {name}, inferred from {given}");
         let (inferred, truth) = inferred(&form, values, truth, k, range, &label)?;
-        Ok(Sample { number: k + 1, seen, inferred, truth })
+        Ok(Sample { name, seen, inferred, truth })
     });
     Ok(Pair { given: given.to_owned(), predicted: predicted.to_owned(), samples: samples.collect::<Result<_>>()? })
+}
+
+/// What the k-th example is called: as in `samples.csv`, where that is known.
+fn name(source: &Source, examples: &InferenceExamples, k: usize) -> String {
+    let place = examples.sample.get(k).and_then(|&place| usize::try_from(place).ok());
+    match place.and_then(|place| source.names.get(place)) {
+        Some(name) => format!("sample {name}"),
+        None => format!("example {}", k + 1),
+    }
 }
 
 /// Pixels along the longer side of a picture: of each of `n` samples there are up to three a pair of modalities, and a few pairs.

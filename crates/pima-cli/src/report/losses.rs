@@ -24,6 +24,8 @@ struct Losses {
     panels: Vec<Panel>,
     phases: String,
     best: Option<usize>,
+    /// Whether it was chosen by its validation loss.
+    validated: bool,
 }
 
 struct Panel {
@@ -77,7 +79,8 @@ pub(super) fn section(source: &Source) -> Result<Option<String>> {
     ] {
         panels.extend(panel(epochs, title, y_name, &terms, best)?);
     }
-    Ok((!panels.is_empty()).then_some(Losses { panels, phases: phases(epochs), best }.render()?))
+    let validated = epochs.iter().any(|epoch| epoch.validation.is_some());
+    Ok((!panels.is_empty()).then_some(Losses { panels, phases: phases(epochs), best, validated }.render()?))
 }
 
 /// Positions of the records along the axis: their epochs, or their count where a phase starts to number anew.

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use ndarray::Array2;
+use ndarray::{Array1, Array2};
 use ndarray_npy::{NpzReader, NpzWriter};
 
 use super::atomic;
@@ -13,9 +13,11 @@ use super::predictions::Npz;
 
 /// Contents of `inference.npz`: K test samples that have every modality, values in the modalities' own units.
 ///
-/// Arrays are `truth_<modality>`, and for each pair `mean_of_<predicted>_from_<given>`, `lower_of_...` and `upper_of_...`.
+/// Arrays are `sample`, `truth_<modality>`, and for each pair `mean_of_<predicted>_from_<given>`, `lower_of_...` and `upper_of_...`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct InferenceExamples {
+    /// Which they are: places among the test samples, in the order of `predictions.npz` (K). Empty in files of older runs.
+    pub sample: Vec<i64>,
     /// What the samples have, by modality: (K,d).
     pub truth: BTreeMap<String, Array2<f64>>,
     /// By the modality that was seen and the one that was predicted.
@@ -38,6 +40,7 @@ impl InferenceExamples {
         atomic::replace(path, |beside| {
             let mut npz = NpzWriter::new_compressed(File::create(beside)?);
             let single = |array: &Array2<f64>| array.mapv(|x| x as f32);
+            npz.add_array("sample", &Array1::from(self.sample.clone()))?;
             for (name, truth) in &self.truth {
                 npz.add_array(format!("truth_{name}"), &single(truth))?;
             }
@@ -58,6 +61,9 @@ impl InferenceExamples {
             let names = npz.0.names()?;
             let has = |name: &str| names.iter().any(|known| known == name);
             let mut examples = Self::default();
+            if has("sample") {
+                examples.sample = npz.integers("sample")?.to_vec();
+            }
             for name in modalities.iter().filter(|name| has(&format!("truth_{name}"))) {
                 examples.truth.insert(name.clone(), npz.floats(&format!("truth_{name}"))?);
             }
@@ -104,7 +110,7 @@ mod tests {
         let values = InferredValues { mean: array(0.5), lower: array(0.25), upper: array(1.0) };
         // A name that holds the words of the format is no trouble.
         let names = ["a".to_owned(), "b_from_a".to_owned()];
-        let mut examples = InferenceExamples::default();
+        let mut examples = InferenceExamples { sample: vec![0, 7], ..InferenceExamples::default() };
         examples.truth.insert(names[0].clone(), Array2::from_elem((2, 5), 1.0));
         examples.truth.insert(names[1].clone(), array(2.0));
         examples.predicted.insert((names[0].clone(), names[1].clone()), values);

@@ -325,7 +325,7 @@ impl Npz {
         .map_err(|error| anyhow!("array {name}: {error} (wanted floating point numbers)"))
     }
 
-    fn integers(&mut self, name: &str) -> Result<Array1<i64>> {
+    pub(super) fn integers(&mut self, name: &str) -> Result<Array1<i64>> {
         match self.0.by_name::<ndarray::OwnedRepr<i64>, Ix1>(name) {
             Err(ReadNpzError::Npy(ReadNpyError::WrongDescriptor(_))) => {
                 self.0.by_name::<ndarray::OwnedRepr<i32>, Ix1>(name).map(|array| array.mapv(i64::from))

@@ -243,6 +243,16 @@ impl ExperimentConfig {
         {
             return Err(format!("training.start.modality is {name:?}: there is no modality of that name"));
         }
+        let start = &self.training.start;
+        let mixture_of_experts = |m: &&ModalityConfig| {
+            m.expert.is_some() && start.modality.as_ref() == Some(&m.name) && start.components.is_none()
+        };
+        if let (Some(_), Some(modality)) = (start.tie_epochs, self.modalities.iter().find(mixture_of_experts)) {
+            return Err(format!(
+                "training.start.tie_epochs ties samples to clusters found among components, and those of {:?} are found by its expert: give training.start.components too, or remove tie_epochs",
+                modality.name
+            ));
+        }
         if let Some(refit) = &self.refit {
             refit.check()?;
         }

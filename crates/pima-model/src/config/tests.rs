@@ -94,6 +94,10 @@ fn mistakes_get_one_line_each() {
     assert!(message("[training]", "[training]\nadam = { beta1 = 1.5 }").contains("training.adam"));
     let text = message("[training]", "[training]\nstart = { tie_epochs = 4 }");
     assert!(text.contains("training.start.tie_epochs needs training.start.modality"), "{text}");
+    let text = message("[training]", "[training]\nstart = { modality = \"line\", tie_epochs = 4 }");
+    assert!(text.contains("those of \"line\" are found by its expert: give training.start.components"), "{text}");
+    parse(&GOOD.replace("[training]", "[training]\nstart = { modality = \"line\", components = 2, tie_epochs = 4 }"))
+        .unwrap();
 }
 
 #[test]
