@@ -76,10 +76,10 @@ mod tests {
     use pima_data::ModalityData;
 
     fn dataset(n: usize) -> Dataset {
-        let mut values = Array2::zeros((n, 2));
-        values.row_mut(0).fill(f32::NAN);
-        let modality = ModalityData::new("a", ModalityShape::Vector { length: 2 }, values).unwrap();
-        Dataset::new("made up", vec![modality], None).unwrap()
+        let (shape, present) = (ModalityShape::Vector { length: 2 }, (0..n).map(|row| row > 0).collect());
+        let a = ModalityData::with_missing("a", shape, Array2::zeros((n, 2)), present).unwrap();
+        let b = ModalityData::new("b", shape, Array2::zeros((n, 2))).unwrap();
+        Dataset::new("made up", vec![a, b], None).unwrap()
     }
 
     #[test]
