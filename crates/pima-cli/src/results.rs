@@ -25,12 +25,15 @@ const FEW: usize = 16;
 /// What one split came to.
 pub(crate) fn split_summary(evaluation: &Evaluation) -> SplitSummary {
     let scores = evaluation.scores.as_ref();
-    let confusion = scores.map(|scores| {
-        let counts = scores.accuracy.confusion.outer_iter();
-        counts.map(|row| row.iter().map(|&count| count as u64).collect()).collect()
-    });
+    let nested = |counts: &Array2<usize>| -> Vec<Vec<u64>> {
+        counts.outer_iter().map(|row| row.iter().map(|&count| count as u64).collect()).collect()
+    };
     let accuracies = |alone: &BTreeMap<String, AloneEvaluation>| {
         alone.iter().filter_map(|(name, alone)| Some((name.clone(), alone.accuracy?))).collect()
+    };
+    let confusions = |alone: &BTreeMap<String, AloneEvaluation>| {
+        let counted = alone.iter().filter_map(|(name, alone)| Some((name.clone(), nested(alone.confusion.as_ref()?))));
+        counted.collect()
     };
     SplitSummary {
         n: evaluation.n,
@@ -42,7 +45,9 @@ pub(crate) fn split_summary(evaluation: &Evaluation) -> SplitSummary {
         purity: scores.map(|scores| scores.purity),
         accuracy_from: accuracies(&evaluation.alone),
         accuracy_from_refitted: accuracies(&evaluation.refitted),
-        confusion,
+        confusion_from: confusions(&evaluation.alone),
+        confusion_from_refitted: confusions(&evaluation.refitted),
+        confusion: scores.map(|scores| nested(&scores.accuracy.confusion)),
         assignment: scores.map(|scores| scores.accuracy.assignment.clone()),
         rmse: evaluation.rmse.clone(),
         rmse_normalised: evaluation.rmse_normalised.clone(),

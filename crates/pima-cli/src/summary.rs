@@ -145,6 +145,12 @@ pub struct SplitSummary {
     /// Counts by true label (outer) and cluster (inner), clusters in their own order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confusion: Option<Vec<Vec<u64>>>,
+    /// The same when only the named modality is seen.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub confusion_from: BTreeMap<String, Vec<Vec<u64>>>,
+    /// The same with refitted encoders.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub confusion_from_refitted: BTreeMap<String, Vec<Vec<u64>>>,
     /// Label assigned to each cluster (N); `null` for a cluster without one. Computed from `confusion` where it is
     /// missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -54,6 +54,8 @@ pub struct AloneEvaluation {
     pub clusters: Vec<Option<usize>>,
     /// Unsupervised accuracy over the samples that have it.
     pub accuracy: Option<f64>,
+    /// Of the same samples, counts by label and cluster (n_labels, N).
+    pub confusion: Option<Array2<usize>>,
 }
 
 /// Scores of a clustering against labels; for reporting only.
@@ -206,10 +208,12 @@ fn alone_evaluation(
         }
         None => None,
     };
+    let accuracy = scored.map(|scores| scores.accuracy);
     Ok(AloneEvaluation {
         latent_mean: mean.to_owned(),
         clusters,
-        accuracy: scored.map(|scores| scores.accuracy.accuracy),
+        accuracy: accuracy.as_ref().map(|found| found.accuracy),
+        confusion: accuracy.map(|found| found.confusion),
     })
 }
 

@@ -24,13 +24,8 @@ impl Assigned {
     /// From the summary where it has a confusion matrix, else from the predictions; none for data without labels.
     pub(crate) fn of(test: Option<&SplitSummary>, predictions: Option<&Predictions>) -> Result<Option<Self>> {
         if let Some((test, confusion)) = test.and_then(|test| Some((test, test.confusion.as_ref()?))) {
-            let n_clusters = confusion.first().map_or(0, Vec::len);
-            if n_clusters == 0 || confusion.iter().any(|row| row.len() != n_clusters) {
-                bail!("the summary's confusion matrix is empty or ragged");
-            }
-            let counts: Vec<u64> = confusion.iter().flatten().copied().collect();
-            let confusion = Array2::from_shape_vec((confusion.len(), n_clusters), counts)?;
-            let mut assigned = Self::from_counts(confusion)?;
+            let mut assigned = Self::from_counts(counts(confusion)?)?;
+            let n_clusters = assigned.label_of.len();
             if let Some(label_of) = test.assignment.as_ref().filter(|label_of| label_of.len() == n_clusters) {
                 assigned.label_of.clone_from(label_of);
             }
@@ -74,6 +69,50 @@ impl Assigned {
         order.sort_by_key(|&cluster| (self.label_of[cluster].unwrap_or(usize::MAX), cluster));
         order
     }
+}
+
+/// Confusion of labels and clusters when one modality alone is seen, clusters matched to labels as by all modalities together.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct AloneConfusion {
+    /// The modality.
+    pub(crate) name: String,
+    /// Whether an encoder refitted for it alone says so.
+    pub(crate) refitted: bool,
+    /// Counts by label and cluster, (n_labels, N).
+    pub(crate) confusion: Array2<u64>,
+    /// Unsupervised accuracy, which matches these clusters to labels anew.
+    pub(crate) accuracy: Option<f64>,
+}
+
+impl AloneConfusion {
+    /// One of each modality: by its refitted encoder where there is one. Those that do not have the labels and clusters of `assigned` are left out.
+    pub(crate) fn all(test: &SplitSummary, assigned: &Assigned) -> Vec<Self> {
+        let of = |(name, plain)| {
+            let refitted = test.confusion_from_refitted.get(name);
+            let accuracies = if refitted.is_some() { &test.accuracy_from_refitted } else { &test.accuracy_from };
+            Some(Self {
+                name: String::clone(name),
+                refitted: refitted.is_some(),
+                confusion: counts(refitted.unwrap_or(plain)).ok().filter(|c| c.dim() == assigned.confusion.dim())?,
+                accuracy: accuracies.get(name).copied(),
+            })
+        };
+        test.confusion_from.iter().filter_map(of).collect()
+    }
+
+    /// What it is of.
+    pub(crate) fn title(&self) -> String {
+        format!("{} alone{}", self.name, if self.refitted { ", refitted" } else { "" })
+    }
+}
+
+/// Counts by label and cluster as an array.
+fn counts(rows: &[Vec<u64>]) -> Result<Array2<u64>> {
+    let n_clusters = rows.first().map_or(0, Vec::len);
+    if n_clusters == 0 || rows.iter().any(|row| row.len() != n_clusters) {
+        bail!("the summary's confusion matrix is empty or ragged");
+    }
+    Ok(Array2::from_shape_vec((rows.len(), n_clusters), rows.iter().flatten().copied().collect())?)
 }
 
 /// Longer names of labels are cut short in figures.
@@ -123,6 +162,23 @@ mod tests {
         test.assignment = Some(vec![Some(1), None, Some(0)]);
         let assigned = Assigned::of(Some(&test), None).unwrap().unwrap();
         assert_eq!((assigned.accuracy, assigned.order()), (0.5, vec![2, 0, 1]));
+    }
+
+    #[test]
+    fn refitted_encoders_come_before_those_that_fuse() {
+        let mut test = test_split();
+        let matrix = test.confusion.clone().unwrap();
+        test.confusion_from = ["a", "b", "ragged"].map(|name| (name.to_owned(), matrix.clone())).into();
+        test.confusion_from.get_mut("ragged").unwrap().pop();
+        test.confusion_from_refitted.insert("b".to_owned(), vec![vec![0, 9, 0], vec![1, 0, 0], vec![9, 0, 0]]);
+        test.accuracy_from = [("a".to_owned(), 0.25)].into();
+        test.accuracy_from_refitted = [("b".to_owned(), 0.5)].into();
+        let assigned = Assigned::of(Some(&test), None).unwrap().unwrap();
+        let alone = AloneConfusion::all(&test, &assigned);
+        let titles: Vec<_> = alone.iter().map(AloneConfusion::title).collect();
+        assert_eq!(titles, ["a alone", "b alone, refitted"]);
+        assert_eq!((alone[0].accuracy, alone[1].accuracy), (Some(0.25), Some(0.5)));
+        assert_eq!((alone[0].confusion[[0, 2]], alone[1].confusion[[0, 2]]), (1, 0));
     }
 
     #[test]

@@ -1,12 +1,14 @@
-//! Confusion matrix of the test split: rows are true labels, columns clusters in the order of the labels they are
+//! Confusion matrices of the test split, by all modalities and by each alone: rows are true labels, columns clusters in the order of the labels they are
 //! matched to.
 
 use anyhow::{Result, ensure};
+use ndarray::Array2;
 
-use super::assignment::{Assigned, short};
+use super::assignment::{AloneConfusion, Assigned, short};
 use super::caption::{Caption, TITLE_HEIGHT, fitted};
 use super::palette::shade;
-use super::scene::{Anchor, Colour, INK, MUTED, Scene, WHITE, size};
+use super::render::text_width;
+use super::scene::{Anchor, Colour, INK, MUTED, Point, Scene, WHITE, size};
 
 const WIDTH: f64 = 1600.0;
 /// Room for the numbers of labels on the left, and for the longest names.
@@ -36,45 +38,16 @@ pub(crate) fn scene(caption: &Caption, assigned: &Assigned) -> Result<Scene> {
 
     let tick = size::TICK.min(0.62 * cell_height);
     let row_middle = |row: usize| top + cell_height * (row as f64 + 0.5);
+    matrix(&mut scene, &assigned.confusion, assigned, (left, top), (cell_width, cell_height));
     for label in 0..n_labels {
         let in_row: u64 = assigned.confusion.row(label).sum();
-        for (column, &cluster) in order.iter().enumerate() {
-            let count = assigned.confusion[[label, cluster]];
-            let share = if in_row > 0 { count as f64 / in_row as f64 } else { 0.0 };
-            let colour = shade(share.sqrt());
-            let from = (left + cell_width * column as f64, top + cell_height * label as f64);
-            let to = (from.0 + cell_width, from.1 + cell_height);
-            scene.rect(from, to, colour);
-            let ink = match count {
-                0 => Colour::hex(0xc4_c4_c4),
-                _ if colour.luminance() < 0.3 => WHITE,
-                _ => INK,
-            };
-            let (text, middle) = (count.to_string(), ((from.0 + to.0) / 2.0, (from.1 + to.1) / 2.0));
-            let size = fitted(&text, 0.45 * cell_height, 0.86 * cell_width).min(26.0);
-            scene.text_beside(text, middle, size, Anchor::Middle, ink);
-        }
         let of_name = fitted(&names[label], tick, left - 90.0);
         scene.text_beside(names[label].clone(), (left - 16.0, row_middle(label)), of_name, Anchor::End, INK);
         row_numbers(&mut scene, assigned, label, in_row, (right, row_middle(label)), tick);
     }
-    for line in 0..=n_labels.max(n_clusters) {
-        let (x, y) = (left + cell_width * line as f64, top + cell_height * line as f64);
-        if line <= n_clusters {
-            scene.line(vec![(x, top), (x, bottom)], Colour::hex(0xd8_d8_d8), 1.0);
-        }
-        if line <= n_labels {
-            scene.line(vec![(left, y), (right, y)], Colour::hex(0xd8_d8_d8), 1.0);
-        }
-    }
-    scene.outline((left, top), (right, bottom), INK, 1.5);
     for (column, &cluster) in order.iter().enumerate() {
         let x = left + cell_width * column as f64;
         let matched = assigned.label_of[cluster].filter(|&label| label < n_labels);
-        if let Some(label) = matched {
-            let y = top + cell_height * label as f64;
-            scene.outline((x, y), (x + cell_width, y + cell_height), MATCHED, 2.5);
-        }
         let name = format!("c{cluster}");
         let tick = fitted(&name, size::TICK, 0.9 * cell_width);
         scene.text(name, (x + cell_width / 2.0, bottom + 34.0), tick, Anchor::Middle, INK);
@@ -100,6 +73,105 @@ pub(crate) fn scene(caption: &Caption, assigned: &Assigned) -> Result<Scene> {
         "Framed: cluster and label matched (Walker et al. 2023, eq. 19). Shades: square root of the share of the row.";
     scene.text(note, (36.0, bottom + 160.0), size::SMALL, Anchor::Start, MUTED);
     Ok(scene)
+}
+
+/// Draws the matrices of modalities seen alone beside each other (2022, Figure 5).
+pub(crate) fn alone_scene(caption: &Caption, assigned: &Assigned, alone: &[AloneConfusion]) -> Result<Scene> {
+    const MARGIN: f64 = 36.0;
+    /// Above a matrix, for what it is of, and below it, for its columns.
+    const ABOVE: f64 = 56.0;
+    const BELOW: f64 = 92.0;
+    ensure!(!alone.is_empty(), "no modality was seen alone");
+    let (n_labels, n_clusters) = assigned.confusion.dim();
+    let names: Vec<String> = (0..n_labels).map(|label| short(&assigned.label_name(label))).collect();
+    let columns = alone.len().min(3);
+    let step = (WIDTH - 2.0 * MARGIN) / columns.max(2) as f64;
+    let longest = names.iter().map(|name| text_width(name, size::SMALL)).fold(0.0, f64::max);
+    let room = (longest + 24.0).clamp(50.0, 0.35 * step);
+    let cell = (((step - room - 24.0) / n_clusters as f64).min(90.0), 0.0);
+    let cell = (cell.0, cell.0.min(640.0 / n_labels as f64).max(24.0));
+    let height = ABOVE + cell.1 * n_labels as f64 + BELOW;
+    let rows = alone.len().div_ceil(columns);
+    let mut scene = Scene::new(WIDTH, TITLE_HEIGHT + height * rows as f64 + 60.0);
+    caption.draw(&mut scene, "Confusion matrices, one modality seen", "test split", &[]);
+    for (k, one) in alone.iter().enumerate() {
+        let left = MARGIN + step * (k % columns) as f64 + room;
+        let top = TITLE_HEIGHT + height * (k / columns) as f64 + ABOVE;
+        let accuracy = one.accuracy.map_or(String::new(), |accuracy| format!(": accuracy {:.2} %", 100.0 * accuracy));
+        let title = one.title() + &accuracy;
+        let width = cell.0 * n_clusters as f64;
+        scene.text(&title, (left, top - 16.0), fitted(&title, size::LABEL, step - room - 24.0), Anchor::Start, INK);
+        matrix(&mut scene, &one.confusion, assigned, (left, top), cell);
+        for (label, name) in names.iter().enumerate() {
+            let y = top + cell.1 * (label as f64 + 0.5);
+            scene.text_beside(name, (left - 12.0, y), fitted(name, size::SMALL, room - 16.0), Anchor::End, INK);
+        }
+        let bottom = top + cell.1 * n_labels as f64;
+        for (column, &cluster) in assigned.order().iter().enumerate() {
+            let name = format!("c{cluster}");
+            let x = left + cell.0 * (column as f64 + 0.5);
+            scene.text(&name, (x, bottom + 26.0), fitted(&name, size::SMALL, 0.9 * cell.0), Anchor::Middle, INK);
+        }
+        let what = "cluster, in the order of its label among all modalities";
+        scene.text(
+            what,
+            (left, bottom + 58.0),
+            fitted(what, size::SMALL, width.max(step - room - 24.0)),
+            Anchor::Start,
+            MUTED,
+        );
+    }
+    let note = "Rows: true labels. Framed: cluster and label matched by all modalities together. Shades: square root of the share of the row.";
+    scene.text(
+        note,
+        (MARGIN, scene.height - 24.0),
+        fitted(note, size::SMALL, WIDTH - 2.0 * MARGIN),
+        Anchor::Start,
+        MUTED,
+    );
+    Ok(scene)
+}
+
+/// The cells of a matrix with their counts, clusters ordered and framed as `assigned` matches them.
+fn matrix(scene: &mut Scene, counts: &Array2<u64>, assigned: &Assigned, (left, top): Point, (width, height): Point) {
+    let (n_labels, n_clusters) = counts.dim();
+    let order = assigned.order();
+    let (right, bottom) = (left + width * n_clusters as f64, top + height * n_labels as f64);
+    for label in 0..n_labels {
+        let in_row: u64 = counts.row(label).sum();
+        for (column, &cluster) in order.iter().enumerate() {
+            let count = counts[[label, cluster]];
+            let share = if in_row > 0 { count as f64 / in_row as f64 } else { 0.0 };
+            let colour = shade(share.sqrt());
+            let from = (left + width * column as f64, top + height * label as f64);
+            let to = (from.0 + width, from.1 + height);
+            scene.rect(from, to, colour);
+            let ink = match count {
+                0 => Colour::hex(0xc4_c4_c4),
+                _ if colour.luminance() < 0.3 => WHITE,
+                _ => INK,
+            };
+            let (text, middle) = (count.to_string(), ((from.0 + to.0) / 2.0, (from.1 + to.1) / 2.0));
+            let size = fitted(&text, 0.45 * height, 0.86 * width).min(26.0);
+            scene.text_beside(text, middle, size, Anchor::Middle, ink);
+        }
+    }
+    for line in 0..=n_labels.max(n_clusters) {
+        let (x, y) = (left + width * line as f64, top + height * line as f64);
+        if line <= n_clusters {
+            scene.line(vec![(x, top), (x, bottom)], Colour::hex(0xd8_d8_d8), 1.0);
+        }
+        if line <= n_labels {
+            scene.line(vec![(left, y), (right, y)], Colour::hex(0xd8_d8_d8), 1.0);
+        }
+    }
+    scene.outline((left, top), (right, bottom), INK, 1.5);
+    for (column, &cluster) in order.iter().enumerate() {
+        if let Some(label) = assigned.label_of[cluster].filter(|&label| label < n_labels) {
+            let (x, y) = (left + width * column as f64, top + height * label as f64);
+            scene.outline((x, y), (x + width, y + height), MATCHED, 2.5);
+        }
+    }
 }
 
 /// Number of samples of a label and how many of them its cluster holds.

@@ -209,6 +209,10 @@ impl Plan {
             }
             let matched: u64 = (0..self.n_clusters).map(|c| confusion[self.label_of(c)][c]).sum();
             test.accuracy = Some(matched as f64 / self.n_samples as f64);
+            for &name in self.modalities {
+                test.confusion_from.insert(name.to_owned(), confusion.clone());
+                test.accuracy_from.extend(test.accuracy.map(|accuracy| (name.to_owned(), accuracy)));
+            }
             test.confusion = Some(confusion);
         }
         let experts: BTreeMap<_, _> =

@@ -67,7 +67,7 @@ use scene::Scene;
 
 pub use sweep::draw_sweep;
 // What the report shares with the figures.
-pub(crate) use assignment::{Assigned, cluster_name};
+pub(crate) use assignment::{AloneConfusion, Assigned, cluster_name};
 pub(crate) use axes::range_of;
 pub(crate) use centres::guessed_shape;
 pub(crate) use latent::shuffled;
@@ -160,6 +160,12 @@ fn scenes(run: &RunDirectory) -> Vec<(&'static str, Result<Scene>)> {
         Err(cause) => Err(anyhow!("{cause:#}")),
     };
     let mut scenes = vec![("latent", latent), ("confusion", confusion), ("loss", loss), ("centres", centres)];
+    if let (Some(test), Some(assigned)) = (known.and_then(|summary| summary.splits.test.as_ref()), matching) {
+        let alone = AloneConfusion::all(test, assigned);
+        if alone.len() > 1 {
+            scenes.push(("confusion_from", confusion::alone_scene(&caption, assigned, &alone)));
+        }
+    }
     if let Ok(predictions) = &predictions
         && predictions.modalities.values().any(|modality| modality.solution.is_some())
     {

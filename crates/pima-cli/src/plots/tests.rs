@@ -200,6 +200,15 @@ fn the_confusion_matrix_is_ordered_by_the_matching() {
     // Cluster c holds label 7 c + 1 (mod 4), so the columns run backwards.
     let columns: Vec<&str> = words.iter().copied().filter(|word| word.starts_with('c') && word.len() == 2).collect();
     assert_eq!(columns, ["c1", "c0", "c3", "c2"]);
+    // The same of each modality alone, in the same order.
+    let scene = scene_of(&run, "confusion_from");
+    let words = scene.words();
+    assert!(
+        words.contains(&"image alone: accuracy 100.00 %") && words.contains(&"line alone: accuracy 100.00 %"),
+        "{words:?}"
+    );
+    let columns: Vec<&str> = words.iter().copied().filter(|word| word.starts_with('c') && word.len() == 2).collect();
+    assert_eq!(columns, [["c1", "c0", "c3", "c2"]; 2].concat());
 }
 
 #[test]
@@ -278,11 +287,12 @@ fn a_whole_run_is_drawn_in_both_formats_and_old_notes_go() {
     fs::create_dir(run.plots_path()).unwrap();
     fs::write(run.plots_path().join(NOTES), "old").unwrap();
     let written = draw_all(&run).unwrap();
-    let expected = ["calibration", "centres", "confusion", "deviations", "inference", "latent", "loss"]
-        .iter()
-        .flat_map(|name| [format!("{name}.png"), format!("{name}.svg")]);
+    let expected =
+        ["calibration", "centres", "confusion", "confusion_from", "deviations", "inference", "latent", "loss"]
+            .iter()
+            .flat_map(|name| [format!("{name}.png"), format!("{name}.svg")]);
     assert_eq!(names(&run.plots_path()), expected.collect::<Vec<_>>());
-    assert_eq!(written.len(), 14);
+    assert_eq!(written.len(), 16);
     // Drawn again, every byte is the same.
     let before: Vec<_> = written.iter().map(|path| fs::read(path).unwrap()).collect();
     let again = draw_all(&run).unwrap();

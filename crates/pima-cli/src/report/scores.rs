@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use askama::Template;
+use ndarray::Array2;
 
 use super::source::Source;
 use crate::plots::{Assigned, ticks};
@@ -13,12 +14,18 @@ struct ScoresPage {
     scores: Scores,
 }
 
-/// A matrix of labels by clusters.
+/// Matrices of labels by clusters.
 #[derive(Template)]
 #[template(path = "report/confusion.html")]
 struct Confusion {
-    accuracy: String,
     clusters: Vec<String>,
+    matrices: Vec<Matrix>,
+}
+
+struct Matrix {
+    /// What is seen; empty for all modalities.
+    title: String,
+    accuracy: String,
     rows: Vec<ConfusionRow>,
 }
 
@@ -47,20 +54,27 @@ pub(super) fn section(source: &Source) -> Result<Option<String>> {
     Ok(Some(ScoresPage { scores }.render()?))
 }
 
-/// The confusion matrix; `None` without labels.
+/// The confusion matrices; `None` without labels.
 pub(super) fn confusion(source: &Source) -> Result<Option<String>> {
     let Some(assigned) = &source.assigned else { return Ok(None) };
     let order = source.cluster_order(assigned.label_of.len());
-    let rows = (0..assigned.confusion.nrows()).map(|label| row(source, assigned, label, &order)).collect();
     let clusters = order.iter().map(|&c| source.cluster_name(c)).collect();
-    let accuracy = ticks::number(100.0 * assigned.accuracy, 4);
-    Ok(Some(Confusion { accuracy, clusters, rows }.render()?))
+    let matrix = |title: String, counts: &Array2<u64>, accuracy: Option<f64>| Matrix {
+        title,
+        accuracy: accuracy.map_or_else(|| "–".to_owned(), |accuracy| ticks::number(100.0 * accuracy, 4)),
+        rows: (0..counts.nrows()).map(|label| row(source, assigned, counts, label, &order)).collect(),
+    };
+    let mut matrices = vec![matrix(String::new(), &assigned.confusion, Some(assigned.accuracy))];
+    if source.alone.len() > 1 {
+        matrices.extend(source.alone.iter().map(|one| matrix(one.title(), &one.confusion, one.accuracy)));
+    }
+    Ok(Some(Confusion { clusters, matrices }.render()?))
 }
 
-fn row(source: &Source, assigned: &Assigned, label: usize, order: &[usize]) -> ConfusionRow {
-    let total = assigned.confusion.row(label).sum();
+fn row(source: &Source, assigned: &Assigned, counts: &Array2<u64>, label: usize, order: &[usize]) -> ConfusionRow {
+    let total = counts.row(label).sum();
     let cell = |&c: &usize| {
-        let count = assigned.confusion[[label, c]];
+        let count = counts[[label, c]];
         let share = count as f64 / total.max(1) as f64;
         Cell {
             count,

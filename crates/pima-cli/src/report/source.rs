@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use pima_core::ModalityShape;
 
-use crate::plots::{Assigned, cluster_name, guessed_shape};
+use crate::plots::{AloneConfusion, Assigned, cluster_name, guessed_shape};
 use crate::run_directory::{EpochRecord, InferenceExamples, MetricsRecord, Predictions, RunDirectory, RunRecord};
 use crate::summary::{ModalityAxes, Summary};
 
@@ -22,6 +22,8 @@ pub(super) struct Source {
     pub(super) inference: Option<InferenceExamples>,
     /// Clusters matched to labels, where the data have labels; of as many clusters as were predicted.
     pub(super) assigned: Option<Assigned>,
+    /// The same from one modality each.
+    pub(super) alone: Vec<AloneConfusion>,
     pub(super) notes: Vec<String>,
 }
 
@@ -56,6 +58,8 @@ impl Source {
             None
         });
         let n = predictions.as_ref().map(Predictions::n_clusters);
+        let assigned = assigned.filter(|assigned| n.is_none_or(|n| n == assigned.label_of.len()));
+        let alone = test.zip(assigned.as_ref()).map_or_else(Vec::new, |(test, all)| AloneConfusion::all(test, all));
         let (mut began, mut epochs) = (None, Vec::new());
         for record in records {
             match record {
@@ -73,7 +77,8 @@ impl Source {
             predictions,
             names,
             inference: inference.filter(|inference| !inference.predicted.is_empty()),
-            assigned: assigned.filter(|assigned| n.is_none_or(|n| n == assigned.label_of.len())),
+            assigned,
+            alone,
             notes,
         }
     }
