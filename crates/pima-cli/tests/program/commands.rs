@@ -54,7 +54,7 @@ fn plot_draws_again_and_says_what_it_cannot_draw() {
     let before = fs::read(&svg).unwrap();
     fs::remove_dir_all(bench.path("run/plots")).unwrap();
     let (out, err) = bench.ok("plot run");
-    assert_eq!((out.lines().count(), err.as_str()), (14, ""), "{out}");
+    assert_eq!((out.lines().count(), err.as_str()), (16, ""), "{out}");
     assert!(fs::read(&svg).unwrap() == before, "the same figure");
     fs::remove_file(bench.path("run/predictions.npz")).unwrap();
     let (out, err) = bench.ok("plot run");
