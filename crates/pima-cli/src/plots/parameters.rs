@@ -1,12 +1,16 @@
 //! What an expert identified for single samples against what they were made with, from everything and from each modality alone.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Result, ensure};
 use ndarray::{Array2, ArrayView1};
 
+use super::assignment::short;
 use super::axes::{Axes, range_of};
 use super::caption::{Caption, TITLE_HEIGHT, fitted};
 use super::cells::frame;
 use super::palette;
+use super::render::text_width;
 use super::scene::{Anchor, INK, MUTED, Scene, size};
 use crate::run_directory::Predictions;
 use crate::summary::Summary;
@@ -39,7 +43,7 @@ pub(crate) fn scene(caption: &Caption, predictions: &Predictions, summary: Optio
     };
     let n_columns = rows.iter().map(|row| known(row).len()).max().unwrap_or(0).max(1);
     let step = (WIDTH - LEFT - 20.0) / n_columns as f64;
-    let mut scene = Scene::new(WIDTH, TITLE_HEIGHT + rows.len() as f64 * STEP_DOWN + 50.0);
+    let mut scene = Scene::new(WIDTH, TITLE_HEIGHT + rows.len() as f64 * STEP_DOWN + 94.0);
     let facts = [format!("{} samples", predictions.n_samples())];
     caption.draw(&mut scene, "Parameters of single samples", "test split", &facts);
     for (r, row) in rows.iter().enumerate() {
@@ -67,10 +71,29 @@ pub(crate) fn scene(caption: &Caption, predictions: &Predictions, summary: Optio
             }
         }
     }
-    let note = "Across: what the samples were made with; up: what was identified. Dashes: where the two agree. Colours: labels.";
+    legend(&mut scene, predictions, summary);
+    let note = "Across: what the samples were made with; up: what was identified. Dashes: where the two agree.";
     let at = (36.0, scene.height - 18.0);
     scene.text(note, at, fitted(note, size::SMALL, WIDTH - 72.0), Anchor::Start, MUTED);
     Ok(scene)
+}
+
+/// The labels with their markers in one line, as many as there is room for.
+fn legend(scene: &mut Scene, predictions: &Predictions, summary: Option<&Summary>) {
+    let labels: BTreeSet<usize> = predictions.label.iter().filter_map(|&label| usize::try_from(label).ok()).collect();
+    let (mut x, y) = (36.0, scene.height - 58.0);
+    for label in labels {
+        let known = summary.and_then(|summary| summary.label_names.get(label));
+        let name = short(&known.cloned().unwrap_or_else(|| label.to_string()));
+        let width = text_width(&name, size::LABEL);
+        if x + 30.0 + width > WIDTH - 36.0 {
+            break;
+        }
+        let swatch = Axes::new((x, y - 12.0), (x + 24.0, y + 12.0), (0.0, 1.0), (0.0, 1.0));
+        swatch.marker(scene, (0.5, 0.5), palette::marker(label), 8.0, palette::class(label));
+        scene.text_beside(name, (x + 30.0, y), size::LABEL, Anchor::Start, INK);
+        x += 30.0 + width + 34.0;
+    }
 }
 
 fn rows(predictions: &Predictions) -> Vec<Row<'_>> {
@@ -113,6 +136,7 @@ mod tests {
         let words = scene.words();
         assert!(words.contains(&"from all") && words.contains(&"from image"), "{words:?}");
         let shapes = scene.items.iter().filter(|item| matches!(item, Item::Disc { .. }));
-        assert_eq!(shapes.count(), 2 * 30, "the second quantity, which is not known, has no cell");
+        let labels: BTreeSet<i64> = predictions.label.iter().copied().collect();
+        assert_eq!(shapes.count(), 2 * 30 + labels.len(), "the second quantity, which is not known, has no cell");
     }
 }
