@@ -112,7 +112,7 @@ pub(crate) fn alone_scene(caption: &Caption, assigned: &Assigned, alone: &[Alone
             let x = left + cell.0 * (column as f64 + 0.5);
             scene.text(&name, (x, bottom + 26.0), fitted(&name, size::SMALL, 0.9 * cell.0), Anchor::Middle, INK);
         }
-        let what = "cluster, in the order of its label among all modalities";
+        let what = "cluster, in the order of the label it is matched to";
         scene.text(
             what,
             (left, bottom + 58.0),
