@@ -38,8 +38,8 @@ impl Row<'_> {
     /// Height of a cell of this width.
     pub(super) fn height(&self, width: f64) -> f64 {
         match self.shape {
-            ModalityShape::Image { height, width: columns, .. } => (width * height as f64 / columns as f64).min(230.0),
-            _ => (0.72 * width).min(200.0),
+            ModalityShape::Image { height, width: columns, .. } => (width * height as f64 / columns as f64).min(400.0),
+            _ => (0.72 * width).min(300.0),
         }
     }
 
@@ -160,7 +160,11 @@ pub(super) fn frame(scene: &mut Scene, axes: &Axes, first: bool, x_name: Option<
         }
     }
     if let Some(x_name) = x_name {
-        let found = ticks::linear(axes.x.0, axes.x.1, if axes.to.0 - axes.from.0 < 270.0 { 2 } else { 3 });
+        let mut found = ticks::linear(axes.x.0, axes.x.1, if axes.to.0 - axes.from.0 < 270.0 { 2 } else { 3 });
+        // One number says nothing of the scale.
+        if found.len() < 2 {
+            found = ticks::linear(axes.x.0, axes.x.1, 4);
+        }
         let below = axes.to.1 + 8.0 + 0.75 * size::SMALL;
         for (value, _) in &found {
             let x = axes.at(*value, axes.y.0).0;

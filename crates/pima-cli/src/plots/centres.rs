@@ -32,7 +32,7 @@ pub(crate) fn scene(
     let n = predictions.n_clusters();
     let order = assigned.map_or_else(|| (0..n).collect(), |assigned| full_order(assigned, n));
     let n_columns = n.div_ceil(n.div_ceil(MOST_COLUMNS));
-    let step = ((WIDTH - LEFT - 30.0) / n_columns as f64).min(380.0);
+    let step = ((WIDTH - LEFT - 30.0) / n_columns as f64).min(560.0);
     let cell_width = step - 30.0;
     let heights: Vec<f64> = rows.iter().map(|row| row.height(cell_width)).collect();
     let texts: Vec<Vec<Vec<String>>> = rows

@@ -184,8 +184,11 @@ pub(super) fn panel(
         axes.curve(scene, ellipse.iter().copied(), INK, 2.4, dash);
     }
     let mut badges = Badges::new(size::SMALL * crowd.max(0.9));
-    // Where points are few, none may be hidden: the plate sits on the outline instead of on the mean.
+    // Where points are few, none may be hidden: the plate sits on the outline instead of on the mean, or where there are none.
     let on_mean = drawn >= 1000;
+    if !on_mean {
+        badges.avoid.extend(order.iter().map(|&d| axes.at(view.points[[d, i]], view.points[[d, j]])));
+    }
     for (c, ellipse) in ellipses.iter().enumerate() {
         let mean = axes.at(view.means[[c, i]], view.means[[c, j]]);
         let top = ellipse.iter().map(|&(x, y)| axes.at(x, y).1).fold(mean.1, f64::min);
@@ -200,6 +203,8 @@ pub(super) fn panel(
 pub(super) struct Badges {
     size: f64,
     placed: Vec<Badge>,
+    /// Points that no plate should hide.
+    avoid: Vec<Point>,
 }
 
 struct Badge {
@@ -212,7 +217,7 @@ struct Badge {
 
 impl Badges {
     pub(super) fn new(size: f64) -> Self {
-        Self { size, placed: Vec::new() }
+        Self { size, placed: Vec::new(), avoid: Vec::new() }
     }
 
     /// Finds room for a name: on `mean`, or on the upper edge of the ellipse (of half-height `reach`), or around it,
@@ -246,7 +251,12 @@ impl Badges {
             let apart = self.placed.iter().all(|p| b.0 < p.from.0 || a.0 > p.to.0 || b.1 < p.from.1 || a.1 > p.to.1);
             inside && apart
         };
-        let offset = offsets.iter().copied().find(free).unwrap_or((0.0, 0.0));
+        let hidden = |&offset: &Point| {
+            let (a, b) = corners(offset);
+            let within = |p: &&Point| a.0 - 4.0 < p.0 && p.0 < b.0 + 4.0 && a.1 - 4.0 < p.1 && p.1 < b.1 + 4.0;
+            self.avoid.iter().filter(within).count()
+        };
+        let offset = offsets.iter().copied().filter(free).min_by_key(hidden).unwrap_or((0.0, 0.0));
         let (from, to) = corners(offset);
         self.placed.push(Badge { name, mean, reach, from, to });
     }
@@ -357,6 +367,16 @@ mod tests {
         values[7] = 1e9;
         assert!(central(values).iter().all(|&x| x == 0.5));
         assert_eq!(central(vec![3.0, 1.0]), [1.0, 3.0]);
+    }
+
+    #[test]
+    fn a_plate_goes_where_it_hides_the_fewest_points() {
+        let frame = ((0.0, 0.0), (800.0, 600.0));
+        let mut badges = Badges::new(21.0);
+        // Everything above the mean is taken.
+        badges.avoid.extend((0..800).map(|x| (f64::from(x), 270.0)));
+        badges.place("c0".to_owned(), (400.0, 300.0), (8.0, false), frame);
+        assert!(badges.placed[0].from.1 > 274.0, "{:?}", badges.placed[0].from);
     }
 
     #[test]
