@@ -1,32 +1,20 @@
 //! Stress-strain curves as laboratories export them.
 
-use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
-use super::{LatticeFolder, StressUnit, error};
-use crate::error::{Error, Result};
-
-/// Strain beyond which a number can only be in per cent.
-const LARGEST_STRAIN: f64 = 1.5;
-/// A test that never reaches this has not strained anything.
-const SMALLEST_STRAIN: f64 = 1e-3;
-/// No metal bears more, MPa.
-const LARGEST_STRESS: f64 = 1e4;
-/// A test that never reaches this has not loaded anything, MPa.
-const SMALLEST_STRESS: f64 = 1e-3;
-/// Stiffer than any solid, MPa.
-const LARGEST_MODULUS: f64 = 2e6;
-/// A curve may start late by this share of what it reaches; it is then joined to the origin.
-const LATE_START: f64 = 0.05;
+use super::text::{Row, Table};
+use super::{LatticeFolder, error, heading, plausible, units};
+use crate::error::Result;
 
 /// A curve in the dataset's units, strain increasing.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Curve {
-    strain: Vec<f64>,
+    pub(super) strain: Vec<f64>,
     /// MPa.
-    stress: Vec<f64>,
-    lines: Vec<u64>,
+    pub(super) stress: Vec<f64>,
+    pub(super) lines: Vec<u64>,
+    /// Whether the file's columns have a heading.
+    pub(super) has_heading: bool,
 }
 
 impl Curve {
@@ -58,198 +46,103 @@ impl Curve {
     }
 }
 
-/// The records of a csv file with their lines: fields trimmed, empty lines and comments left out, the separator guessed from the first line
-/// that says something. Beside a semicolon or a tab, decimal commas become points.
-pub(super) fn records(path: &Path) -> Result<impl Iterator<Item = Result<(u64, Vec<String>)>> + use<>> {
-    let bytes = fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
-    let content: Arc<[u8]> = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes).into();
-    let first = content.split(|&byte| byte == b'\n').find(|line| says_something(line)).unwrap_or_default();
-    let separator = [b';', b'\t', b','].into_iter().find(|separator| first.contains(separator)).unwrap_or(b',');
-    let reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .comment(Some(b'#'))
-        .trim(csv::Trim::All)
-        .delimiter(separator)
-        .from_reader(std::io::Cursor::new(content.clone()));
-    let path = path.to_owned();
-    let records = reader.into_records().map(move |record| {
-        let record = record.map_err(|problem| {
-            let line = problem.position().map(|position| line_of(&content, position));
-            let problem = match problem.kind() {
-                csv::ErrorKind::Utf8 { .. } => "not text (UTF-8)".to_owned(),
-                _ => problem.to_string(),
-            };
-            error(&path, line, problem)
-        })?;
-        let line = record.position().map_or(0, |position| line_of(&content, position));
-        let field = |field: &str| if separator == b',' { field.to_owned() } else { field.replace(',', ".") };
-        Ok((line, record.iter().map(field).collect::<Vec<_>>()))
-    });
-    Ok(records.filter(|record| record.as_ref().map_or(true, |(_, fields)| fields.iter().any(|f| !f.is_empty()))))
-}
-
-fn says_something(line: &[u8]) -> bool {
-    let line = line.trim_ascii();
-    !line.is_empty() && !line.starts_with(b"#")
-}
-
-/// The line of a record. A reader's position is where it began to look for it, before any comments and empty lines.
-fn line_of(content: &[u8], position: &csv::Position) -> u64 {
-    let rest = usize::try_from(position.byte()).ok().and_then(|at| content.get(at..)).unwrap_or_default();
-    let before = rest.split(|&byte| byte == b'\n').take_while(|line| !says_something(line)).count();
-    position.line() + before as u64
-}
-
 /// Reads one curve and checks that it is one.
 pub(super) fn read(path: &Path, options: &LatticeFolder) -> Result<Curve> {
-    let mut columns: Option<(usize, usize)> = None;
-    let mut curve = Curve { strain: Vec::new(), stress: Vec::new(), lines: Vec::new() };
-    let sign = if options.compression_negative { -1.0 } else { 1.0 };
-    let strain_unit = sign * if options.percent { 0.01 } else { 1.0 };
-    let stress_unit = sign * options.stress.in_megapascal();
-    for record in records(path)? {
-        let (line, fields) = record?;
-        if columns.is_none() && fields.iter().any(|field| field.parse::<f64>().is_err()) {
-            columns = Some(heading(path, line, &fields, options)?);
-            continue;
+    let table = Table::read(path)?;
+    let (columns, data) = columns(path, &table, options)?;
+    let mut curve = Curve { has_heading: data > 0, ..Curve::default() };
+    let mut before: Option<[f64; 2]> = None;
+    for row in &table.rows[data..] {
+        let refuse = |problem| error(path, Some(row.line), problem);
+        if data > 0 && table.runs_over(row, table.rows[0].cells.len()) {
+            let (has, heading) = (row.cells.len(), table.rows[0].cells.len());
+            let problem = format!("{has} cells, and the heading has {heading}; {}", Table::DECIMAL_COMMAS);
+            return Err(refuse(problem));
         }
-        let (strain, stress) = *columns.get_or_insert((0, 1));
-        let number = |column: usize, what: &str| -> Result<f64> {
-            let Some(field) = fields.get(column) else {
-                return Err(error(path, Some(line), format!("has no {what} in column {}", column + 1)));
+        let number = |column: usize, what: &str| {
+            let Some(cell) = row.cells.get(column) else {
+                return Err(refuse(format!("has no {what} in column {}; complete or remove the line", column + 1)));
             };
-            match field.parse::<f64>() {
-                Ok(value) if value.is_finite() => Ok(value),
-                _ => Err(error(path, Some(line), format!("{what} is '{field}', not a finite number"))),
-            }
+            let value = table.number(cell).filter(|value| value.is_finite());
+            value.ok_or_else(|| refuse(table.no_number(what, cell)))
         };
-        let (strain, stress) = (strain_unit * number(strain, "strain")?, stress_unit * number(stress, "stress")?);
-        if let Some(&before) = curve.strain.last()
-            && strain <= before
+        let point = [number(columns.0, "strain")?, number(columns.1, "stress")?];
+        if let Some(before) = before
+            && options.strain_scale() * (point[0] - before[0]) <= 0.0
         {
-            let problem = if before < 0.0 && strain < 0.0 {
-                format!("strain goes down to {strain}: if compression is counted as negative, set compression_negative")
-            } else {
-                format!(
-                    "strain {strain} does not increase from {before} in the line before; sort, or cut off unloading"
-                )
-            };
-            return Err(error(path, Some(line), problem));
+            return Err(refuse(no_increase(point, before, options)));
         }
-        curve.strain.push(strain);
-        curve.stress.push(stress);
-        curve.lines.push(line);
+        before = Some(point);
+        curve.strain.push(options.strain_scale() * point[0]);
+        curve.stress.push(options.stress_scale() * point[1]);
+        curve.lines.push(row.line);
     }
-    check(path, &curve, options)?;
+    plausible::check(path, &curve, options)?;
     Ok(curve)
 }
 
-/// Finds the columns by their headings and checks the units that stand there.
-fn heading(path: &Path, line: u64, fields: &[String], options: &LatticeFolder) -> Result<(usize, usize)> {
-    let lower: Vec<String> = fields.iter().map(|field| field.to_lowercase()).collect();
-    let find = |word: &str| lower.iter().position(|field| field.contains(word));
-    let (strain, stress) = match (find("strain"), find("stress")) {
-        (Some(strain), Some(stress)) => (strain, stress),
-        _ if fields.len() >= 2 => (0, 1),
-        _ => return Err(error(path, Some(line), "needs two columns, strain and stress".to_owned())),
-    };
-    let percent = lower[strain].contains('%') || lower[strain].contains("percent");
-    if percent && !options.percent {
-        let problem = format!("the heading '{}' says per cent: set percent, or divide by 100", fields[strain]);
-        return Err(error(path, Some(line), problem));
+/// The columns of strain and stress, and the number of rows before the first point.
+fn columns(path: &Path, table: &Table, options: &LatticeFolder) -> Result<((usize, usize), usize)> {
+    let first = &table.rows[0];
+    let refuse = |row: &Row, problem| error(path, Some(row.line), problem);
+    if first.cells.len() == 1 {
+        return Err(refuse(first, table.one_cell()));
     }
-    let units = [
-        ("gpa", StressUnit::GigaPascal),
-        ("mpa", StressUnit::MegaPascal),
-        ("kpa", StressUnit::KiloPascal),
-        ("n/mm", StressUnit::MegaPascal),
-        ("pa", StressUnit::Pa),
-    ];
-    let words: Vec<&str> = lower[stress].split(|c: char| !c.is_alphanumeric() && c != '/').collect();
-    let said = units
-        .iter()
-        .find(|(name, _)| words.iter().any(|word| word == name || *name == "n/mm" && word.starts_with(*name)));
-    if let Some((_, unit)) = said
-        && *unit != options.stress
+    // A heading may have a number in it, if it names both columns.
+    let found = heading::columns(&first.cells);
+    if table.has_number(first) && found.is_err() {
+        return if table.has_two_kinds_of_commas() {
+            Err(refuse(
+                first,
+                format!("commas separate cells here and seem to be in numbers too; {}", Table::DECIMAL_COMMAS),
+            ))
+        } else {
+            Ok(((0, 1), 0))
+        };
+    }
+    let (strain, stress) = found.map_err(|problem| refuse(first, problem))?;
+    let texts = [strain, stress].map(|column| first.cells[column].as_str());
+    let said = texts.map(|text| (text, units::of_heading(text)));
+    heading::check("the heading", said, options).map_err(|problem| refuse(first, problem))?;
+    // Units below the names, as many machines write them.
+    if let Some(second) = table.rows.get(1)
+        && let (Some(a), Some(b)) = (second.cells.get(strain), second.cells.get(stress))
+        && [a, b].iter().all(|cell| table.number(cell).is_none())
     {
-        let problem = format!(
-            "the heading '{}' says {}, but the option stress is {}",
-            fields[stress],
-            unit.name(),
-            options.stress.name()
-        );
-        return Err(error(path, Some(line), problem));
+        let said = [a, b].map(|text| (text.as_str(), units::of_unit(text)));
+        heading::check("the line of units", said, options).map_err(|problem| refuse(second, problem))?;
+        return Ok(((strain, stress), 2));
     }
-    Ok((strain, stress))
+    Ok(((strain, stress), 1))
 }
 
-/// Looks at the curve as a whole: enough points, and no unit plainly wrong.
-fn check(path: &Path, curve: &Curve, options: &LatticeFolder) -> Result<()> {
-    let refuse = |at: Option<usize>, problem: String| Err(error(path, at.map(|at| curve.lines[at]), problem));
-    let n = curve.strain.len();
-    if n < 4 {
-        return refuse(None, format!("holds {n} points; a curve needs four at least"));
-    }
-    let (first, last) = (curve.strain[0], curve.strain[n - 1]);
-    if last <= 0.0 {
-        return refuse(Some(n - 1), format!("strain ends at {last}, below zero: is compression counted as negative?"));
-    }
-    if last > LARGEST_STRAIN {
-        return refuse(Some(n - 1), format!("strain reaches {last}: is it in per cent? then set percent"));
-    }
-    if last < SMALLEST_STRAIN {
-        let why = if options.percent { "is it no per cent after all?" } else { "is its unit right?" };
-        return refuse(Some(n - 1), format!("strain ends at {last}: {why}"));
-    }
-    if first > LATE_START * last {
-        return refuse(Some(0), format!("strain starts at {first}: the beginning of the curve is missing"));
-    }
-    let loaded = (0..n).filter(|&at| curve.strain[at] > 0.0);
-    let highest = loaded.max_by(|&a, &b| curve.stress[a].total_cmp(&curve.stress[b])).unwrap_or(n - 1);
-    let most = curve.stress[highest];
-    if most <= 0.0 {
-        return refuse(
-            Some(highest),
-            "stress is never above zero: if compression is counted as negative, set compression_negative".to_owned(),
+/// Why a strain that does not increase is refused; points are strain and stress as the file has them.
+fn no_increase(point: [f64; 2], before: [f64; 2], options: &LatticeFolder) -> String {
+    let ([strain, stress], [last, _]) = (point, before);
+    let negative = options.compression_negative;
+    if strain == last {
+        return format!(
+            "strain {strain} does not increase from {last} in the line before; keep one point of each strain, and remove the others"
         );
     }
-    let unit = options.stress.name();
-    if most > LARGEST_STRESS {
-        return refuse(
-            Some(highest),
-            format!("stress reaches {most} MPa, more than any metal bears: is the unit {unit}?"),
+    if negative && strain > 0.0 && last >= 0.0 {
+        let how = if stress < 0.0 { "while stress goes down to" } else { "and stress is" };
+        return format!(
+            "strain goes up to {strain}, {how} {stress}, and compression_negative = true in [data.lattice_folder] is for files in which both are \
+             negative: {}",
+            if stress < 0.0 { "change the sign of one of them" } else { "remove it" }
         );
     }
-    if most < SMALLEST_STRESS {
-        return refuse(Some(highest), format!("stress never exceeds {most} MPa: is the unit {unit}?"));
+    if !negative && strain < 0.0 && last <= 0.0 {
+        return if stress > 0.0 {
+            format!("strain goes down to {strain} while stress is {stress}: change the sign of the strain")
+        } else {
+            format!(
+                "strain goes down to {strain}: if compression is counted as negative, set compression_negative = true in [data.lattice_folder], \
+                 else remove the line"
+            )
+        };
     }
-    if most / curve.strain[highest] > LARGEST_MODULUS {
-        let modulus = most / curve.strain[highest] / 1e3;
-        return refuse(
-            Some(highest),
-            format!("the curve is as stiff as {modulus} GPa, stiffer than any solid: are the units right?"),
-        );
-    }
-    Ok(())
-}
-
-impl StressUnit {
-    fn in_megapascal(self) -> f64 {
-        match self {
-            Self::Pa => 1e-6,
-            Self::KiloPascal => 1e-3,
-            Self::MegaPascal => 1.0,
-            Self::GigaPascal => 1e3,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Pa => "Pa",
-            Self::KiloPascal => "kPa",
-            Self::MegaPascal => "MPa",
-            Self::GigaPascal => "GPa",
-        }
-    }
+    let direction = if negative { "decrease (compression_negative = true)" } else { "increase" };
+    format!("strain {strain} does not {direction} from {last} in the line before; sort, or cut off unloading")
 }
