@@ -1,6 +1,7 @@
 //! An experiment as a file describes it. Each experiment of the papers and each user's own data is one such file; the engine knows no other.
 
 mod hint;
+mod lattice;
 mod modality;
 mod paths;
 mod peers;
@@ -226,6 +227,7 @@ impl ExperimentConfig {
                 return Err(format!("modality {:?} is given twice: rename or remove one", modality.name));
             }
         }
+        lattice::check(self)?;
         for name in &names {
             // What is inferred of a modality is in arrays named after it.
             let taken = ["mean", "var", "draws", "parameters", "imputed"].map(|what| format!("{name}_{what}"));

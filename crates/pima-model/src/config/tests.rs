@@ -121,6 +121,45 @@ fn each_source_has_its_own_keys() {
 }
 
 #[test]
+fn the_units_of_lattices_cannot_be_written_over() {
+    let config = |source: &str, more: &str| {
+        let modality = "name = \"line\"\nsource = { kind = \"line\" }";
+        assert!(GOOD.contains(modality), "{GOOD}");
+        let stress = format!("name = \"stress\"\nsource = {{ kind = \"data\" }}\n{more}");
+        parse(&GOOD.replace("source = \"mnist\"", source).replace(modality, &stress))
+    };
+    let folder = "source = \"lattice-folder\"\nfolder = \"lab\"";
+    let generated = "source = \"lattice\"";
+    for source in [folder, generated] {
+        for same in ["", "units = \"MPa\"", "units = \"N/mm2\"\naxis = { name = \"compression\", units = \"\" }"] {
+            config(source, same).unwrap();
+        }
+        for (other, said) in [
+            (
+                "units = \"GPa\"",
+                "modality.1.units is \"GPa\", but the stresses of lattices are loaded in MPa, and units",
+            ),
+            (
+                "axis = { units = \"%\" }",
+                "modality.1.axis.units is \"%\", but the strains of lattices are loaded as frac",
+            ),
+            (
+                "axis = { from = 0.0, to = 6.0 }",
+                "modality.1.axis gives points, but the curves of lattices have their strains",
+            ),
+        ] {
+            let text = config(source, other).unwrap_err().to_string();
+            assert!(text.contains(said) && text.contains("line "), "{text}");
+            assert_eq!(text.contains("[data.lattice_folder]"), source == folder, "{text}");
+        }
+    }
+    // What has a file of its own has its own units.
+    let own = "name = \"stress\"\nsource = { kind = \"npy\", path = \"a.npy\" }\nkind = \"curve\"\nunits = \"GPa\"";
+    let modality = "name = \"line\"\nsource = { kind = \"line\" }";
+    parse(&GOOD.replace("source = \"mnist\"", generated).replace(modality, own)).unwrap();
+}
+
+#[test]
 fn only_an_expert_can_be_made_to_see() {
     let expert = "expert = { kind = \"linear\", basis = { kind = \"slope\" } }";
     let read = parse(&GOOD.replace(expert, &format!("{expert}\nexpert_sees_latent = {{ hold_epochs = 5 }}"))).unwrap();
