@@ -334,3 +334,68 @@ fn more_clusters_than_samples_are_refused() {
         &["model.clusters is 400, but there are ", " samples to train on: use at most one for every ten samples"],
     );
 }
+
+/// Lattices of a laboratory.
+const LATTICES: &str = r#"experiment = "lab"
+
+[data]
+source = "lattice-folder"
+folder = "lab"
+split = { train = 0.5, validation = 0.25, test = 0.25 }
+lattice_folder = { side = 8, points = 12 }
+
+[model]
+latent = 2
+clusters = 2
+
+[training]
+epochs = 1
+batch_size = 8
+
+[[modality]]
+name = "image"
+source = { kind = "images" }
+normalise = "standard_global"
+encoder = { type = "mlp", hidden = [8] }
+decoder = { type = "mlp", hidden = [8] }
+
+[[modality]]
+name = "stress"
+source = { kind = "data" }
+normalise = "standard_global"
+encoder = { type = "mlp", hidden = [8] }
+decoder = { type = "mlp", hidden = [8] }
+"#;
+
+#[test]
+fn lattices_in_another_unit_are_told_with_the_file_or_the_key() {
+    let bench = Bench::new(LATTICES);
+    fs::create_dir(bench.path("lab")).unwrap();
+    for k in 0..4 {
+        let picture = image::GrayImage::from_fn(16, 16, |x, y| image::Luma([(k * 20 + x * y) as u8]));
+        picture.save(bench.path(&format!("lab/{k}.png"))).unwrap();
+        fs::write(bench.path(&format!("lab/{k}.csv")), "strain,stress\n0,0\n0.01,14\n0.02,20\n0.06,38\n").unwrap();
+    }
+    let (_, said) = bench.ok("check tiny.toml");
+    let reach = "strain to 0.06 and stress to 38 MPa (read as fractions and MPa); initial slopes 1400 MPa";
+    assert!(said.contains(reach), "{said}");
+    let says = |parts: &[&str]| {
+        let said = bench.fails("check tiny.toml", 2);
+        assert_eq!(said, bench.fails("train tiny.toml --out run --device cpu --threads 1", 2));
+        assert!(parts.iter().all(|part| said.contains(part)) && !bench.path("run").exists(), "{said}");
+    };
+    let curve = fs::read_to_string(bench.path("lab/2.csv")).unwrap();
+    fs::write(bench.path("lab/2.csv"), curve.replace("strain,stress", "Extension (mm),Load (kN)")).unwrap();
+    says(&["tiny.toml", "lab/2.csv, line 1: a heading that names no columns of strain and stress ('Extension (mm)', "]);
+    fs::write(bench.path("lab/2.csv"), curve.replace("stress", "stress (ksi)")).unwrap();
+    says(&["lab/2.csv, line 1: the heading 'stress (ksi)' says ksi, which is not understood as a unit of stress"]);
+    fs::write(bench.path("lab/2.csv"), curve.replace(",38", ",3800")).unwrap();
+    says(&["lab/2.csv, line 5: its stress reaches 3800 MPa, that of the others 38 MPa (median): another unit?"]);
+    fs::write(bench.path("lab/2.csv"), curve).unwrap();
+    let config = LATTICES.replace("kind = \"data\" }", "kind = \"data\" }\nunits = \"GPa\"");
+    fs::write(bench.path("tiny.toml"), config).unwrap();
+    says(&[
+        "tiny.toml: line 28: modality.1.units is \"GPa\", but the stresses of lattices are loaded in MPa",
+        "stress = ",
+    ]);
+}
