@@ -201,6 +201,35 @@ pub fn load_lattices(folder: &Path, options: &LatticeFolder) -> Result<LoadedLat
     Ok(LoadedLattices { dataset, names, notes })
 }
 
+/// Reads a folder as [`load_lattices`] does, onto strains that are given: further specimens for a model that was trained on others. Photographs without curves
+/// are allowed, and the reverse.
+///
+/// # Errors
+/// As [`load_lattices`], and [`Error::Lattice`] for a curve that ends before the last strain.
+pub fn load_lattices_onto(folder: &Path, options: &LatticeFolder, strains: &[f64]) -> Result<LoadedLattices> {
+    /// Of the last strain: what is lost where numbers are written with few digits.
+    const ROUNDING: f64 = 1e-3;
+    check(options)?;
+    let specimens = find(folder)?;
+    let mut notes = unmatched(&specimens, true)?;
+    let read: Vec<_> = specimens.par_iter().map(|(_, files)| read(files, options)).collect::<Result<_>>()?;
+    let last = strains.last().copied().unwrap_or(0.0);
+    for (files, read) in specimens.values().zip(&read) {
+        let Some((path, curve)) = files.curve.as_ref().zip(read.curve.as_ref()) else { continue };
+        if curve.last_strain() < last * (1.0 - ROUNDING) {
+            let problem = format!(
+                "ends at strain {}, but the model was trained on curves to {last}: leave it out",
+                curve.last_strain()
+            );
+            return Err(error(path, Some(curve.last_line()), problem));
+        }
+    }
+    let names = specimens.keys().cloned().collect();
+    let dataset = assemble(folder, &specimens, &read, strains, options)?;
+    notes.extend(read.into_iter().flat_map(|read| read.notes));
+    Ok(LoadedLattices { dataset, names, notes })
+}
+
 fn check(options: &LatticeFolder) -> Result<()> {
     let refuse = |name, value, requirement| Err(Error::Parameter { name, value, requirement });
     if !(8..=4096).contains(&options.side) {
