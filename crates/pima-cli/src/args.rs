@@ -43,12 +43,14 @@ Examples:
   pima infer runs/lines --given lines.npz --predict image --samples 16 --out images.npz
   pima infer runs/lines --given images.npz --engine bayes --intervals 0.5,0.9 --out preds.npz
   pima infer runs/lines --given both.npz --from image --out scored.npz      lines in the file are compared with what is predicted
+  pima infer runs/lattices --given new-photographs --out new.npz --parameters new.csv
 
 The file given holds an array for each modality that is known, named as in the run's configuration, a row per sample, in the units of the training data:
 numpy.savez('images.npz', image=x) with x of shape (samples, channels, height, width); grey images may be (samples, height, width), curves are
 (samples, channels, length) or (samples, length). A row of NaN was not measured; an array id with a name for each sample comes back in the answers.
 What is written: cluster, responsibilities, latent_mean, latent_var, and for each predicted modality its _mean, _var, the ends of intervals and draws; with --from, NAME_log_density
-and its standard error NAME_log_density_se where the file has NAME.";
+and its standard error NAME_log_density_se where the file has NAME. Where an expert decodes it, NAME_parameters and NAME_parameters_sd are what it identified of each sample,
+in the order and the units of --parameters, which averages over the samples of a specimen.";
 
 const REFIT_EXAMPLES: &str = "\
 Example:
@@ -194,8 +196,8 @@ pub(crate) struct InferArgs {
     /// Directory of the run.
     #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
-    /// What is known of the samples: the modalities in this file.
-    #[arg(long, value_name = "FILE.npz")]
+    /// What is known of the samples: the modalities in this file, or for a run on photographs and curves in a folder another such folder, which may lack some.
+    #[arg(long, value_name = "FILE.npz|FOLDER")]
     pub(crate) given: PathBuf,
     /// Infer from these modalities of the file alone [default: all in it]. Others in it count as the truth: where they are predicted, their log predictive density
     /// is written too, with the standard error that it has from the number of draws.
@@ -229,7 +231,10 @@ pub(crate) struct InferArgs {
     /// The file to write.
     #[arg(long, value_name = "FILE.npz")]
     pub(crate) out: PathBuf,
-    /// Replace the file if it is there.
+    /// Write what experts identified as a table too: a line for each specimen, or each sample.
+    #[arg(long, value_name = "FILE.csv")]
+    pub(crate) parameters: Option<PathBuf>,
+    /// Replace the files if they are there.
     #[arg(long)]
     pub(crate) force: bool,
 }

@@ -13,11 +13,11 @@ mod summary;
 // Where a sweep keeps what.
 mod sweep_directory;
 
-pub use plots::{Drawing, draw, draw_all, draw_sweep};
+pub use plots::{Drawing, draw, draw_all, draw_sweep, with_error};
 pub use report::{Report, report};
 pub use run_directory::{
     Checkpoint, EpochRecord, Existing, InferenceExamples, InferredValues, LossTerms, MetricsRecord,
-    ModalityPredictions, NewRun, Predictions, RunDirectory, RunRecord, SampleRow,
+    ModalityPredictions, NewRun, ParameterRow, ParameterTable, Predictions, RunDirectory, RunRecord, SampleRow,
 };
 pub use scores::{ScoreRow, Scores, significant};
 pub use summary::{ExpertCluster, ExpertSummary, ModalityAxes, SplitSummary, Splits, Summary};

@@ -6,6 +6,8 @@ mod args;
 mod commands;
 // How a command fails, and the exit code that goes with it.
 mod failure;
+// What experts identified of single specimens.
+mod identified;
 // Ctrl-C.
 mod interrupt;
 // How large tensors are allocated, and how much memory that took.

@@ -293,10 +293,11 @@ pub(crate) fn sample_rows<'a>(
     evaluation: &'a Evaluation,
 ) -> impl Iterator<Item = SampleRow> + 'a {
     let label = move |row: usize| Some(dataset.labels()?.names()[dataset.labels()?.of(row)?].clone());
+    let names = dataset.row_names();
     let line = move |(at, &row): (usize, &'a usize)| {
         let cluster = evaluation.clusters[at];
         SampleRow {
-            sample: dataset.ids().map_or_else(|| row.to_string(), |ids| ids[row].clone()),
+            sample: names[row].clone(),
             split,
             label: label(row),
             cluster,

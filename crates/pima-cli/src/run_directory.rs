@@ -7,6 +7,7 @@
 //! | `checkpoints/{last,best}.safetensors` | as training goes | weights and states |
 //! | `summary.json` | at the end | [`Summary`] |
 //! | `samples.csv` | at the end | every sample of every split: its cluster and its place in latent space |
+//! | `parameters.csv` | at the end | what experts identified of every specimen, where it is its own |
 //! | `predictions.npz` | at the end | [`Predictions`] for the test split |
 //! | `inference.npz` | at the end | [`InferenceExamples`]: test samples inferred from one modality each |
 //! | `tensorboard/` | as training goes, on request | TensorBoard's event files |
@@ -22,6 +23,7 @@ mod inference;
 pub(crate) mod lifetime;
 mod metrics;
 pub(crate) mod numbers;
+mod parameters;
 mod predictions;
 mod samples;
 #[cfg(test)]
@@ -41,6 +43,7 @@ use crate::summary::Summary;
 pub use inference::{InferenceExamples, InferredValues};
 pub use lifetime::{Existing, NewRun};
 pub use metrics::{EpochRecord, LossTerms, MetricsRecord, RunRecord};
+pub use parameters::{ParameterRow, ParameterTable};
 pub use predictions::{ModalityPredictions, Predictions};
 pub use samples::SampleRow;
 
@@ -48,6 +51,7 @@ const CONFIG: &str = "config.toml";
 const METRICS: &str = "metrics.jsonl";
 const SUMMARY: &str = "summary.json";
 const SAMPLES: &str = "samples.csv";
+const PARAMETERS: &str = "parameters.csv";
 const PREDICTIONS: &str = "predictions.npz";
 const INFERENCE: &str = "inference.npz";
 const REPORT: &str = "report.html";
@@ -55,8 +59,8 @@ const CHECKPOINTS: &str = "checkpoints";
 const PLOTS: &str = "plots";
 const EVENTS: &str = "tensorboard";
 /// What a run owns in its directory; whatever else lies there is not ours to touch.
-const OWNED: [&str; 10] =
-    [CONFIG, METRICS, SUMMARY, SAMPLES, PREDICTIONS, INFERENCE, REPORT, CHECKPOINTS, PLOTS, EVENTS];
+const OWNED: [&str; 11] =
+    [CONFIG, METRICS, SUMMARY, SAMPLES, PARAMETERS, PREDICTIONS, INFERENCE, REPORT, CHECKPOINTS, PLOTS, EVENTS];
 /// Marks a directory as a run; its lock is held by the process that trains.
 const MARKER: &str = ".pima-run";
 /// Where a run that is being replaced waits until its successor has trained.
@@ -163,6 +167,11 @@ impl RunDirectory {
     /// `samples.csv`.
     pub fn samples_path(&self) -> PathBuf {
         self.root.join(SAMPLES)
+    }
+
+    /// `parameters.csv`.
+    pub fn parameters_path(&self) -> PathBuf {
+        self.root.join(PARAMETERS)
     }
 
     /// `predictions.npz`.

@@ -17,6 +17,7 @@ pub struct Dataset {
     labels: Option<Labels>,
     held_out: Option<Vec<bool>>,
     groups: Option<Vec<usize>>,
+    group_names: Option<Vec<String>>,
     ids: Option<Vec<String>>,
     facts: Vec<ModalityData>,
     truth: Option<Truth>,
@@ -53,7 +54,17 @@ impl Dataset {
         if let Some(row) = (0..n_samples).find(|&row| !modalities.iter().any(|modality| modality.is_present(row))) {
             return Err(Error::NothingPresent { row });
         }
-        Ok(Self { name, modalities, labels, held_out: None, groups: None, ids: None, facts: Vec::new(), truth: None })
+        Ok(Self {
+            name,
+            modalities,
+            labels,
+            held_out: None,
+            groups: None,
+            group_names: None,
+            ids: None,
+            facts: Vec::new(),
+            truth: None,
+        })
     }
 
     /// Marks the rows that the makers of the data set aside for testing (`true`), as MNIST's 10,000: a
@@ -75,6 +86,20 @@ impl Dataset {
     pub fn with_groups(mut self, groups: Vec<usize>) -> Result<Self> {
         check_rows("groups", &self.name, self.n_samples(), Some(groups.len()))?;
         self.groups = Some(groups);
+        Ok(self)
+    }
+
+    /// Says what the groups are called, by their numbers: names of specimens.
+    ///
+    /// # Errors
+    /// [`Error::Length`] unless there is a name for every group.
+    pub fn with_group_names(mut self, names: Vec<String>) -> Result<Self> {
+        let expected = self.groups.iter().flatten().max().map_or(0, |last| last + 1);
+        if names.len() < expected {
+            let what = format!("names of groups of dataset '{}'", self.name);
+            return Err(Error::Length { what, expected, got: names.len() });
+        }
+        self.group_names = Some(names);
         Ok(self)
     }
 
@@ -133,9 +158,9 @@ impl Dataset {
     /// # Errors
     /// [`Error::Length`] or [`Error::DuplicateModality`].
     pub fn with_modality(self, modality: ModalityData) -> Result<Self> {
-        let Self { name, mut modalities, labels, held_out, groups, ids, facts, truth } = self;
+        let Self { name, mut modalities, labels, held_out, groups, group_names, ids, facts, truth } = self;
         modalities.push(modality);
-        Ok(Self { held_out, groups, ids, facts, truth, ..Self::new(name, modalities, labels)? })
+        Ok(Self { held_out, groups, group_names, ids, facts, truth, ..Self::new(name, modalities, labels)? })
     }
 
     /// The same samples with only the named modalities, in the order named. Values are moved, not copied. Vectors among the others stay as
@@ -145,7 +170,7 @@ impl Dataset {
     /// [`Error::UnknownModality`] for a name that is not there (or no longer: named twice), and as
     /// [`Dataset::new`] if nothing is left.
     pub fn with_only(self, names: &[&str]) -> Result<Self> {
-        let Self { name, mut modalities, labels, held_out, groups, ids, mut facts, truth } = self;
+        let Self { name, mut modalities, labels, held_out, groups, group_names, ids, mut facts, truth } = self;
         let mut kept = Vec::with_capacity(names.len());
         for &wanted in names {
             let Some(at) = modalities.iter().position(|modality| modality.name() == wanted) else {
@@ -154,7 +179,7 @@ impl Dataset {
             kept.push(modalities.remove(at));
         }
         facts.extend(modalities.into_iter().filter(|other| matches!(other.shape(), ModalityShape::Vector { .. })));
-        Ok(Self { held_out, groups, ids, facts, truth, ..Self::new(name, kept, labels)? })
+        Ok(Self { held_out, groups, group_names, ids, facts, truth, ..Self::new(name, kept, labels)? })
     }
 
     /// What the data is.
@@ -204,6 +229,27 @@ impl Dataset {
         self.groups.as_deref()
     }
 
+    /// What the groups are called, by their numbers, if they have names.
+    pub fn group_names(&self) -> Option<&[String]> {
+        self.group_names.as_deref()
+    }
+
+    /// What every row is called (D): its id; else its group with the number of the row among the group's, from 1; else the number of the row, from 0.
+    pub fn row_names(&self) -> Vec<String> {
+        if let Some(ids) = &self.ids {
+            return ids.clone();
+        }
+        let (Some(groups), Some(names)) = (&self.groups, &self.group_names) else {
+            return (0..self.n_samples()).map(|row| row.to_string()).collect();
+        };
+        let mut seen = vec![0_usize; names.len()];
+        let name = |&group: &usize| {
+            seen[group] += 1;
+            format!("{}/{}", names[group], seen[group])
+        };
+        groups.iter().map(name).collect()
+    }
+
     /// What the rows are called (D), if they have names.
     pub fn ids(&self) -> Option<&[String]> {
         self.ids.as_deref()
@@ -232,6 +278,7 @@ impl Dataset {
             labels: self.labels.as_ref().map(|labels| labels.select(rows)),
             held_out: self.held_out.as_ref().map(|held_out| rows.iter().map(|&row| held_out[row]).collect()),
             groups: self.groups.as_ref().map(|groups| rows.iter().map(|&row| groups[row]).collect()),
+            group_names: self.group_names.clone(),
             ids: self.ids.as_ref().map(|ids| rows.iter().map(|&row| ids[row].clone()).collect()),
             facts: self.facts.iter().map(|fact| fact.select(rows)).collect(),
             truth: self.truth.as_ref().map(|truth| truth.select(rows)),
@@ -308,6 +355,23 @@ mod tests {
         assert!(Dataset::new("toy", both, None).is_ok());
         let gap = vec![some("a", vec![true, false]), some("b", vec![true, false])];
         assert!(matches!(Dataset::new("toy", gap, None), Err(Error::NothingPresent { row: 1 })));
+    }
+
+    #[test]
+    fn rows_are_called_by_their_ids_else_by_their_groups_else_by_their_numbers() {
+        let data = || Dataset::new("toy", vec![modality("a", 4)], None).unwrap();
+        assert_eq!(data().row_names(), ["0", "1", "2", "3"]);
+        let grouped = data().with_groups(vec![1, 0, 1, 1]).unwrap();
+        assert_eq!(grouped.row_names(), ["0", "1", "2", "3"]);
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let error = grouped.clone().with_group_names(names(&["s7"])).unwrap_err();
+        assert!(error.to_string().contains("expected 2 entries, got 1"), "{error}");
+        let named = grouped.with_group_names(names(&["s7", "s9"])).unwrap();
+        assert_eq!(named.row_names(), ["s9/1", "s7/1", "s9/2", "s9/3"]);
+        // The names stay with the groups' numbers.
+        let some = named.clone().with_only(&["a"]).unwrap().select(&[3, 1]).unwrap();
+        assert_eq!(some.row_names(), ["s9/1", "s7/1"]);
+        assert_eq!(named.with_ids(names(&["p", "q", "r", "s"])).unwrap().row_names(), ["p", "q", "r", "s"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 use crate::config::{ExperimentConfig, ModalityConfig};
 use crate::expert::ExpertState;
+use crate::extent::Extent;
 use crate::model::{Head, Model};
 use crate::refit::{RefitAbout, Refitted};
 use crate::train::{Anchor, LossSums, SmallAdam};
@@ -69,6 +70,9 @@ struct State {
     components: Vec<Option<PrincipalComponents>>,
     /// Per modality (d): the noise of predictions.
     noise: Vec<Option<Array1<f64>>>,
+    /// Per modality; older files do not have them.
+    #[serde(default)]
+    extents: Vec<Option<Extent>>,
     normalisations: Vec<Normalisation>,
     adam_steps: u64,
     small_adam: SmallAdam,
@@ -114,6 +118,7 @@ pub(crate) fn encode(
         variances: model.modalities.iter().map(|m| m.variance).collect(),
         components: model.modalities.iter().map(|m| m.components.clone()).collect(),
         noise: model.modalities.iter().map(|m| m.noise.clone()).collect(),
+        extents: model.modalities.iter().map(|m| m.extent).collect(),
         normalisations: model.normalisations.clone(),
         adam_steps,
         small_adam: small.clone(),
@@ -247,6 +252,9 @@ pub(crate) fn decode(
     model.normalisations = state.normalisations;
     for (m, noise) in state.noise.into_iter().enumerate() {
         model.modalities[m].noise = noise;
+    }
+    for (modality, extent) in model.modalities.iter_mut().zip(state.extents) {
+        modality.extent = extent;
     }
     for (m, (own, variance)) in state.experts.into_iter().zip(state.variances).enumerate() {
         model.modalities[m].variance = variance;

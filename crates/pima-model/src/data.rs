@@ -135,7 +135,7 @@ fn load_source(data: &DataConfig, locations: &DataLocations) -> Result<Dataset> 
             if let Some(tell) = locations.note {
                 loaded.notes.iter().for_each(|note| tell(&note.to_string()));
             }
-            Ok(loaded.dataset)
+            Ok(loaded.dataset.with_group_names(loaded.names)?)
         }
     }
 }

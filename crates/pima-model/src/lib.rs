@@ -14,6 +14,8 @@ mod data;
 mod error;
 // What a model makes of a split.
 mod evaluate;
+// How large the values of training samples are.
+mod extent;
 // An expert as a decoder.
 mod expert;
 // What the modalities of a sample say together.
@@ -51,6 +53,7 @@ pub use config::{
 pub use data::{DataLocations, ModalitySurvey, Survey, known_states, load_data, survey, survey_loaded};
 pub use error::{Error, Result};
 pub use evaluate::{AloneEvaluation, Evaluation, Scores, cross_modal_errors, evaluate};
+pub use extent::{Extent, root_mean_square};
 pub use generate::{Generated, LatentPoints};
 pub use infer::{Engine, InferOptions, Inference, InferredParameters, Prediction, Score};
 pub use model::Model;
@@ -58,5 +61,5 @@ pub use observe::{EpochRecord, Event, LossRecord, Observe, Phase, RefitRecord};
 pub use peers::{PeerEvaluation, Peers, compare_with_peers};
 pub use refit::{RefitAbout, refit};
 pub use report::{IdentifiedExpert, SampleParameters, class_mean_errors, true_class_means, truth_correlations};
-pub use samples::{nearest_samples, predicted_from};
+pub use samples::{infer_rows, nearest_samples, predicted_from};
 pub use train::{TrainOptions, TrainOutcome, train};

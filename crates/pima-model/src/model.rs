@@ -2,13 +2,14 @@
 
 use crate::config::{DecoderVariance, ExperimentConfig, ExpertConfig, ModalityConfig, SourceConfig};
 use crate::expert::{ExpertDecoder, Measured};
+use crate::extent::Extent;
 use crate::principal;
 use crate::randomness::{Purpose, generator};
 use crate::refit::{RefitAbout, Refitted};
 use crate::{Error, Result};
 use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2};
 use pima_core::{Expert, Fusion, MixturePrior, ModalityShape};
-use pima_data::{Batch, Dataset, ModalityDescription, Normalisation, Split, oscillator_trajectories};
+use pima_data::{Batch, Dataset, MeasurementAxis, ModalityDescription, Normalisation, Split, oscillator_trajectories};
 use pima_experts::{
     CurveUnits, DictionaryOde, FormulaExpert, LinearExpert, OdeExpert, OdeFormulaExpert, PrincipalComponents,
     SnodeExpert, StrainHardening, fit_pou, stack_trajectories,
@@ -49,6 +50,8 @@ pub(crate) struct ModalityModel {
     /// Variance of what is left of each coordinate (d) once all that is known is used, normalised units: the noise of predictions. Measured on the validation
     /// samples, where there are any; until then the decoder's variance.
     pub(crate) noise: Option<Array1<f64>>,
+    /// How large its training samples are, physical units.
+    pub(crate) extent: Option<Extent>,
 }
 
 impl ModalityModel {
@@ -96,7 +99,11 @@ impl Model {
         }
         let about: Vec<_> = dataset.modalities().iter().map(pima_data::ModalityData::description).collect();
         let components = principal::fit(config, dataset, &split.train)?;
-        Self::assemble(config, about, normalisations, components, device, seed)
+        let mut model = Self::assemble(config, about, normalisations, components, device, seed)?;
+        for (modality, data) in model.modalities.iter_mut().zip(dataset.modalities()) {
+            modality.extent = Extent::of(data, &split.train)?;
+        }
+        Ok(model)
     }
 
     /// Builds a model for modalities of these descriptions, which are those of the config, in its order.
@@ -136,6 +143,7 @@ impl Model {
                 },
                 variance_config: settings.variance,
                 noise: None,
+                extent: None,
                 components,
                 about,
             });
@@ -167,6 +175,22 @@ impl Model {
     /// If there is no such modality.
     pub fn modality_shape(&self, m: usize) -> ModalityShape {
         self.modalities[m].shape
+    }
+
+    /// Where along its axis the values of modality `m` were measured, if it has one.
+    ///
+    /// # Panics
+    /// If there is no such modality.
+    pub fn modality_axis(&self, m: usize) -> Option<&MeasurementAxis> {
+        self.modalities[m].about.axis.as_ref()
+    }
+
+    /// How large the training samples of modality `m` are; `None` where that is not known.
+    ///
+    /// # Panics
+    /// If there is no such modality.
+    pub fn modality_extent(&self, m: usize) -> Option<Extent> {
+        self.modalities[m].extent
     }
 
     /// Normalisations of the modalities, in order, as fitted on the training data.

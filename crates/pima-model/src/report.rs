@@ -45,6 +45,11 @@ pub struct IdentifiedExpert {
 type Covariances = Vec<Option<Array2<f64>>>;
 
 impl Model {
+    /// The modalities that experts decode, by index, each with whether its parameters depend on z: whether every sample has its own.
+    pub fn identifying(&self) -> Vec<(usize, bool)> {
+        self.experts().map(|(m, expert)| (m, expert.latent().is_some())).collect()
+    }
+
     /// The experts' parameters with their standard errors, from samples `rows` (D) of a dataset and the clusters they are thought to be in,
     /// `responsibilities` (D,N), as [`Evaluation`](crate::Evaluation) has them. Take the training rows: they are what identified the parameters.
     ///

@@ -1,7 +1,7 @@
 //! Single samples of a split: which are typical of a cluster, and what the model predicts of each from some modalities.
 
 use crate::evaluate::Evaluation;
-use crate::infer::InferOptions;
+use crate::infer::{InferOptions, Inference};
 use crate::model::Model;
 use crate::{Error, Result};
 use ndarray::Array2;
@@ -61,22 +61,38 @@ pub fn predicted_from(
         score: false,
         seed,
     };
-    let has = |row: usize| given.iter().filter_map(|&m| dataset.modalities().get(m)).any(|data| data.is_present(row));
-    let seen: Vec<(usize, usize)> = rows.iter().copied().enumerate().filter(|(_, row)| has(*row)).collect();
-    let batches = Batches::new(dataset, model.normalisations())?;
-    let mut batch = Batch::default();
     let mut predicted = Array2::from_elem((rows.len(), model.modality_shape(predict).size()), f64::NAN);
-    for (k, chunk) in seen.chunks(ROWS).enumerate() {
-        let rows: Vec<usize> = chunk.iter().map(|(_, row)| *row).collect();
-        batches.gather(&rows, &mut batch)?;
-        let inference = model.infer(&batch, &options, k)?;
+    infer_rows(model, dataset, rows, &options, |places, inference| {
         for prediction in inference.predictions.values() {
-            for ((d, _), mean) in chunk.iter().zip(prediction.mean.outer_iter()) {
-                predicted.row_mut(*d).assign(&mean);
+            for (&d, mean) in places.iter().zip(prediction.mean.outer_iter()) {
+                predicted.row_mut(d).assign(&mean);
             }
         }
-    }
+    })?;
     Ok(predicted)
+}
+
+/// Infers samples `rows` that have one of the modalities `options.given`, some at a time: `each` is told their places in `rows` and what was inferred.
+///
+/// # Errors
+/// As [`Model::infer`], and when the dataset does not have the model's modalities.
+pub fn infer_rows(
+    model: &Model,
+    dataset: &Dataset,
+    rows: &[usize],
+    options: &InferOptions,
+    mut each: impl FnMut(&[usize], &Inference),
+) -> Result<()> {
+    let given = || options.given.iter().filter_map(|&m| dataset.modalities().get(m));
+    let seen: Vec<usize> = (0..rows.len()).filter(|&d| given().any(|data| data.is_present(rows[d]))).collect();
+    let batches = Batches::new(dataset, model.normalisations())?;
+    let mut batch = Batch::default();
+    for (k, places) in seen.chunks(ROWS).enumerate() {
+        let rows: Vec<usize> = places.iter().map(|&d| rows[d]).collect();
+        batches.gather(&rows, &mut batch)?;
+        each(places, &model.infer(&batch, options, k)?);
+    }
+    Ok(())
 }
 
 /// Samples that a start is fitted to, at most.

@@ -40,10 +40,14 @@ pub(super) fn describe(config: &ExperimentConfig, survey: &Survey) -> String {
         let without = if unknown > 0 { format!(", {unknown} samples without") } else { String::new() };
         format!("labels, for reports only: {} classes of {least} to {most} samples{without}\n", labels.len())
     });
+    let specimens = survey.specimens.map(|[all, train, validation, test]| {
+        format!("specimens: {all}, of them {train} to train on, {validation} to validate, {test} to test\n")
+    });
     format!(
-        "{}: {}\n{table}samples: {}, of them {} to train on, {} to validate, {} to test\n{}model: {} latent dimensions, {} clusters, {} network parameters\n",
+        "{}: {}\n{table}{}samples: {}, of them {} to train on, {} to validate, {} to test\n{}model: {} latent dimensions, {} clusters, {} network parameters\n",
         config.experiment,
         survey.dataset,
+        specimens.unwrap_or_default(),
         survey.n_samples,
         split.train.len(),
         split.validation.len(),

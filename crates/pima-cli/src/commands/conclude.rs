@@ -13,7 +13,7 @@ use super::typed;
 use crate::failure::say;
 use crate::memory::peak_memory;
 use crate::progress::{Progress, shown};
-use crate::{result_table, results};
+use crate::{identified, result_table, results};
 
 /// How a run that came to its end is marked; whoever reads a summary looks for it.
 pub(super) const FINISHED: &str = "finished";
@@ -62,6 +62,9 @@ pub(super) fn conclude(
         .flatten();
     let names: Vec<String> = model.modality_names().map(str::to_owned).collect();
     run.write_samples(&names, model.prior().n_latent(), samples)?;
+    if let Some(parameters) = identified::of_run(model, dataset, split, *seed)? {
+        parameters.write(&run.parameters_path())?;
+    }
     match &test {
         Some(test) => {
             run.write_predictions(&results::predictions(config, model, dataset, &split.test, test, *seed)?)?;

@@ -45,7 +45,8 @@ pub(super) fn examples(
         };
         for (predicted, prediction) in model.infer(&batch, &options, 0)?.predictions {
             let Some((lower, upper)) = prediction.intervals.into_iter().next() else { continue };
-            let values = InferredValues { mean: prediction.mean, lower, upper };
+            let parameters = prediction.parameters.map(|found| [found.mean, found.deviation]);
+            let values = InferredValues { mean: prediction.mean, lower, upper, parameters };
             examples.predicted.insert((names[given].clone(), predicted), values);
         }
     }

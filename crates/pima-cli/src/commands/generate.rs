@@ -41,7 +41,7 @@ fn plan(args: &GenerateArgs) -> Result<(Model, Generated)> {
             }
         }
     };
-    let model = load(&args.run, args.device)?;
+    let model = load(&args.run, args.device)?.model;
     let made = model.generate(&points, args.noise, args.seed)?;
     Ok((model, made))
 }

@@ -15,8 +15,9 @@ pub(crate) fn run(args: &ImputeArgs) -> Outcome {
 
 fn plan(args: &ImputeArgs) -> Result<(Model, Samples, InferOptions)> {
     check_output(&args.out, args.force)?;
-    let model = load(&args.run, args.device)?;
-    let samples = Samples::read(&args.data, &model, None, args.skip_bad_rows)?;
+    let trained = load(&args.run, args.device)?;
+    let samples = Samples::read(&args.data, &trained, None, args.skip_bad_rows)?;
+    let model = trained.model;
     let options = options(args, &model);
     model.check_inference(&options)?;
     Ok((model, samples, options))

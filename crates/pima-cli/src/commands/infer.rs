@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use ndarray::Array1;
+use pima_cli::ParameterTable;
 use pima_model::{InferOptions, Inference, Model};
 
 use super::samples::{Samples, check_output, load, shape_of};
 use crate::args::InferArgs;
 use crate::failure::{Blame, Outcome, say};
+use crate::identified::{self, Identified};
 use crate::npz_stream::NpzStream;
 
 /// Everything that can be wrong with the input has been looked at.
@@ -26,12 +28,21 @@ pub(crate) fn run(args: &InferArgs) -> Outcome {
 
 fn plan(args: &InferArgs) -> Result<Plan> {
     check_output(&args.out, args.force)?;
-    let model = load(&args.run, args.device)?;
-    let samples = Samples::read(&args.given, &model, args.from.as_deref(), args.skip_bad_rows)?;
+    if let Some(file) = &args.parameters {
+        check_output(file, args.force)?;
+    }
+    let trained = load(&args.run, args.device)?;
+    let samples = Samples::read(&args.given, &trained, args.from.as_deref(), args.skip_bad_rows)?;
+    let model = trained.model;
     let given = samples.given.clone();
     let predict: Vec<usize> = match &args.predict {
         Some(names) => names.iter().map(|name| model.modality_index(name)).collect::<Result<_, _>>()?,
-        None => (0..model.modality_names().count()).filter(|m| !given.contains(m)).collect(),
+        None => {
+            // What experts say of specimens is wanted of those too whose curves are known.
+            let identifying = model.identifying();
+            let identified = |m: usize| samples.are_of_specimens() && identifying.iter().any(|(own, _)| *own == m);
+            (0..model.modality_names().count()).filter(|&m| !given.contains(&m) || identified(m)).collect()
+        }
     };
     let score = args.from.is_some() && predict.iter().any(|m| compared(&samples, *m));
     let options = InferOptions {
@@ -45,6 +56,10 @@ fn plan(args: &InferArgs) -> Result<Plan> {
         seed: args.seed,
     };
     model.check_inference(&options)?;
+    ensure!(
+        args.parameters.is_none() || model.identifying().iter().any(|(m, _)| options.predict.contains(m)),
+        "--parameters: no modality is predicted that an expert decodes, so that there are no parameters to write"
+    );
     Ok(Plan { model, samples, options })
 }
 
@@ -56,12 +71,20 @@ fn compared(samples: &Samples, m: usize) -> bool {
 fn infer(args: &InferArgs, plan: &Plan) -> Result<()> {
     let begun = Instant::now();
     let Plan { model, samples, options } = plan;
+    // Without the wish for a table, samples that are not of specimens may be too many for one.
+    let tabled = samples.are_of_specimens() || args.parameters.is_some();
     let mut npz = NpzStream::new(&args.out);
+    let mut identified = Identified::default();
+    let mut parameters = ParameterTable::default();
     let mut densities = BTreeMap::<String, Mean>::new();
     samples.each_batch(model, |k, rows, _, batch| {
         let inferred = model.infer(batch, options, k)?;
         samples.write_rows(&mut npz, rows)?;
         write(&mut npz, model, &inferred, &options.intervals)?;
+        if tabled {
+            parameters.quantities = identified::quantities(&inferred);
+            rows.iter().enumerate().for_each(|(at, &row)| identified.add(&samples.specimen(row), &inferred, at));
+        }
         for (name, prediction) in &inferred.predictions {
             let m = model.modality_index(name)?;
             let Some(score) = prediction.score.as_ref().filter(|_| compared(samples, m)) else { continue };
@@ -76,6 +99,11 @@ fn infer(args: &InferArgs, plan: &Plan) -> Result<()> {
         let all: Vec<&str> = model.modality_names().collect();
         of.iter().map(|&m| all[m]).collect::<Vec<_>>().join(", ")
     };
+    let of_all = options.given.len() == model.modality_names().count();
+    parameters.rows = identified.rows(&if of_all { "all".to_owned() } else { names(&options.given) });
+    if let Some(file) = &args.parameters {
+        parameters.write(file)?;
+    }
     let seconds = begun.elapsed().as_secs_f64();
     let predicted = if options.predict.is_empty() {
         "clusters".to_owned()
@@ -94,6 +122,9 @@ fn infer(args: &InferArgs, plan: &Plan) -> Result<()> {
         say(format!("{name}: mean log predictive density {:.4} a sample, over {n}", sum / n));
     }
     samples.say_skipped();
+    if samples.are_of_specimens() && !parameters.quantities.is_empty() {
+        say(identified::shown(&parameters));
+    }
     Ok(())
 }
 

@@ -1,53 +1,144 @@
-//! Samples that a user brings to a trained model, in a file.
+//! Samples that a user brings to a trained model, in a file or in a folder of photographs and curves.
 
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use ndarray::Array2;
 use pima_cli::RunDirectory;
 use pima_core::ModalityShape;
-use pima_data::{Batch, Batches, Dataset, ModalityData, NpzRows, SkippedRow};
-use pima_model::{Model, load_model};
+use pima_data::{Batch, Batches, Dataset, LatticeNote, ModalityData, NpzRows, SkippedRow, load_lattices_onto};
+use pima_model::{DataSource, ExperimentConfig, Model, load_model, root_mean_square};
 use pima_nets::DeviceChoice;
 
 use crate::failure::say;
+use crate::identified;
 use crate::npz_stream::NpzStream;
 use crate::prepare;
+use crate::table::significant;
 
 /// Samples that are inferred together: what bounds the memory of what is read and inferred.
 const ROWS: usize = 512;
 
-/// Samples with some of a model's modalities each, in a file that is read batch by batch.
+/// A run's model, and the configuration it was trained with.
+pub(super) struct Trained {
+    pub(super) model: Model,
+    pub(super) config: ExperimentConfig,
+}
+
+/// Where samples are.
+enum Source {
+    /// An `.npz` file, read batch by batch.
+    File(PathBuf),
+    /// A folder of photographs and curves, whose rows are in memory.
+    Folder(PathBuf, Box<Dataset>),
+}
+
+impl Source {
+    fn path(&self) -> &Path {
+        match self {
+            Self::File(path) | Self::Folder(path, _) => path,
+        }
+    }
+
+    fn open(&self, model: &Model) -> pima_data::Result<Rows<'_>> {
+        let shape = |name: &str| model.modality_index(name).ok().map(|m| model.modality_shape(m));
+        Ok(match self {
+            Self::File(file) => Rows::File(NpzRows::open_given(file, &shape)?),
+            Self::Folder(_, dataset) => Rows::Folder { dataset, next: 0 },
+        })
+    }
+}
+
+/// Samples that come some at a time.
+enum Rows<'a> {
+    File(NpzRows),
+    Folder { dataset: &'a Dataset, next: usize },
+}
+
+impl Rows<'_> {
+    /// Name and shape of each modality that some sample has.
+    fn modalities(&self) -> Vec<(String, ModalityShape)> {
+        match self {
+            Self::File(rows) => rows.modalities().map(|about| (about.name.clone(), about.shape)).collect(),
+            Self::Folder { dataset, .. } => {
+                let has_some = |data: &&ModalityData| (0..data.n_samples()).any(|row| data.is_present(row));
+                dataset
+                    .modalities()
+                    .iter()
+                    .filter(has_some)
+                    .map(|data| (data.name().to_owned(), data.shape()))
+                    .collect()
+            }
+        }
+    }
+
+    /// What all samples are called, if that is known.
+    fn ids(&self) -> Option<Vec<String>> {
+        match self {
+            Self::File(rows) => rows.ids().map(<[String]>::to_vec),
+            Self::Folder { dataset, .. } => Some(dataset.row_names()),
+        }
+    }
+
+    /// The next samples, with their numbers; rows of a file that cannot be used are refused, or listed in `bad`.
+    fn next(&mut self, bad: &mut Option<Vec<SkippedRow>>) -> pima_data::Result<Option<(Dataset, Vec<usize>)>> {
+        match self {
+            Self::File(rows) => rows.next(ROWS, bad),
+            Self::Folder { dataset, next } => {
+                let numbers: Vec<usize> = (*next..dataset.n_samples().min(*next + ROWS)).collect();
+                *next += numbers.len();
+                if numbers.is_empty() { Ok(None) } else { Ok(Some((dataset.select(&numbers)?, numbers))) }
+            }
+        }
+    }
+}
+
+/// Samples with some of a model's modalities each.
 pub(super) struct Samples {
-    file: PathBuf,
+    source: Source,
     /// How many there are, less those that were skipped.
     pub(super) n_samples: usize,
     /// The model's modalities that the file has, by index.
     pub(super) measured: Vec<usize>,
     /// Those of them that are inferred from; every sample has one.
     pub(super) given: Vec<usize>,
-    /// What all rows of the file are called, if it says.
+    /// What all rows are called, if it is known.
     ids: Option<Vec<String>>,
+    /// What each row is a sample of, if several may be of one specimen.
+    specimens: Option<Vec<String>>,
     skip_bad_rows: bool,
     skipped: Vec<SkippedRow>,
 }
 
 impl Samples {
-    /// Looks through an `.npz` file of which the modalities `from` are inferred from, or all; rows that cannot be used are refused, or skipped. Batches need a second
-    /// pass: a fault in the last row is found before any work is done, and no more than a batch is in memory.
-    pub(super) fn read(file: &Path, model: &Model, from: Option<&[String]>, skip_bad_rows: bool) -> Result<Self> {
-        let mut rows = open(file, model).map_err(|error| named(file, error))?;
-        let ids = rows.ids().map(<[String]>::to_vec);
+    /// Looks through an `.npz` file, or a folder of photographs and curves, of which the modalities `from` are inferred from, or all; rows that cannot be used are
+    /// refused, or skipped. Batches need a second pass: a fault in the last row is found before any work is done, and no more than a batch of a file is in memory.
+    pub(super) fn read(
+        file: &Path,
+        Trained { model, config }: &Trained,
+        from: Option<&[String]>,
+        skip_bad_rows: bool,
+    ) -> Result<Self> {
+        let source = match file.is_dir() {
+            true => Source::Folder(file.to_owned(), Box::new(in_folder(file, model, config)?)),
+            false => Source::File(file.to_owned()),
+        };
+        let specimens = match &source {
+            Source::Folder(_, dataset) => Some(identified::specimens(dataset)),
+            Source::File(_) => None,
+        };
+        let mut rows = source.open(model).map_err(|error| named(file, error))?;
+        let ids = rows.ids();
         let mut measured = Vec::new();
-        for modality in rows.modalities() {
-            let m = model.modality_index(&modality.name).with_context(|| file.display().to_string())?;
+        for (name, shape) in rows.modalities() {
+            let m = model.modality_index(&name).with_context(|| file.display().to_string())?;
             let expected = model.modality_shape(m);
             ensure!(
-                fits(modality.shape, expected),
-                "{}: modality {:?} is a {} there, but the model was trained on a {expected}",
-                file.display(),
-                modality.name,
-                modality.shape
+                fits(shape, expected),
+                "{}: modality {name:?} is a {shape} there, but the model was trained on a {expected}",
+                file.display()
             );
             measured.push(m);
         }
@@ -62,12 +153,14 @@ impl Samples {
             }
         };
         let mut n_samples = 0;
+        let mut far = BTreeMap::new();
         let mut bad = skip_bad_rows.then(Vec::new);
         let names: Vec<&str> = model.modality_names().collect();
         let wanted = given.iter().map(|&m| names[m]).collect::<Vec<_>>().join(", ");
-        while let Some((data, numbers)) = rows.next(ROWS, &mut bad).map_err(|error| named(file, error))? {
+        while let Some((data, numbers)) = rows.next(&mut bad).map_err(|error| named(file, error))? {
             let used = used(model, &data, &given);
             n_samples += used.len();
+            count_far(model, &data, &numbers, &mut far)?;
             for &row in (0..numbers.len()).filter(|at| used.binary_search(at).is_err()).map(|at| &numbers[at]) {
                 let problem = format!("has nothing to infer from ({wanted})");
                 match &mut bad {
@@ -78,16 +171,35 @@ impl Samples {
         }
         bad.iter_mut().for_each(|bad| bad.sort_by_key(|skipped| skipped.row));
         ensure!(n_samples > 0, "{}: no row is without a fault", file.display());
-        let (file, skipped) = (file.to_owned(), bad.unwrap_or_default());
-        Ok(Self { file, n_samples, measured, given, ids, skip_bad_rows, skipped })
+        let skipped = bad.unwrap_or_default();
+        for ((name, which), (n, first, size)) in far {
+            let than = if which == Ordering::Less { "smaller" } else { "larger" };
+            crate::progress::data_note(&format!(
+                "warning: {name}: {n} samples are more than ten times {than} than all that the model was trained on (row {first}: root mean square {}): other units?",
+                significant(size)
+            ));
+        }
+        Ok(Self { source, n_samples, measured, given, ids, specimens, skip_bad_rows, skipped })
     }
 
-    /// Writes which rows of the file these are, and what they are called if it says.
+    /// Whether they are of specimens that may have several each.
+    pub(super) fn are_of_specimens(&self) -> bool {
+        self.specimens.is_some()
+    }
+
+    /// What a row is a sample of: its specimen, or else what it is called itself.
+    pub(super) fn specimen(&self, row: usize) -> String {
+        let known = self.specimens.as_ref().or(self.ids.as_ref());
+        known.map_or_else(|| row.to_string(), |names| names[row].clone())
+    }
+
+    /// Writes which rows these are, and what they and their specimens are called if it is known.
     pub(super) fn write_rows(&self, npz: &mut NpzStream, rows: &[usize]) -> Result<()> {
         npz.add_integers("row", rows.iter().map(|&row| row as i64))?;
-        if let Some(ids) = &self.ids {
+        for (array, ids) in [("id", &self.ids), ("specimen", &self.specimens)] {
+            let Some(ids) = ids else { continue };
             let width = ids.iter().map(|id| id.chars().count()).max().unwrap_or(0).max(1);
-            npz.add_texts("id", width, rows.iter().map(|&row| ids[row].as_str()))?;
+            npz.add_texts(array, width, rows.iter().map(|&row| ids[row].as_str()))?;
         }
         Ok(())
     }
@@ -99,11 +211,11 @@ impl Samples {
         model: &Model,
         mut f: impl FnMut(usize, &[usize], &Dataset, &Batch) -> Result<()>,
     ) -> Result<()> {
-        let mut rows = open(&self.file, model)?;
+        let mut rows = self.source.open(model)?;
         let mut bad = self.skip_bad_rows.then(Vec::new);
         let mut batch = Batch::default();
         let (mut k, mut n_samples) = (0, 0);
-        while let Some((data, numbers)) = rows.next(ROWS, &mut bad)? {
+        while let Some((data, numbers)) = rows.next(&mut bad)? {
             let used = used(model, &data, &self.given);
             let numbers: Vec<usize> = used.iter().map(|&at| numbers[at]).collect();
             if used.is_empty() {
@@ -117,7 +229,7 @@ impl Samples {
             // Listed in the first pass.
             bad.iter_mut().for_each(Vec::clear);
         }
-        ensure!(n_samples == self.n_samples, "{}: changed while it was read", self.file.display());
+        ensure!(n_samples == self.n_samples, "{}: changed while it was read", self.source.path().display());
         Ok(())
     }
 
@@ -129,6 +241,27 @@ impl Samples {
     }
 }
 
+/// Counts samples whose values are far smaller or larger than any of the training samples, by modality: how many, the first, and its root mean square.
+fn count_far(
+    model: &Model,
+    data: &Dataset,
+    numbers: &[usize],
+    far: &mut BTreeMap<(String, Ordering), (usize, usize, f64)>,
+) -> Result<()> {
+    let mut buffer = Vec::new();
+    for modality in data.modalities() {
+        let Some(extent) = model.modality_extent(model.modality_index(modality.name())?) else { continue };
+        for row in (0..data.n_samples()).filter(|&row| modality.is_present(row)) {
+            let size = root_mean_square(modality.row(row, &mut buffer)?);
+            let which = extent.compare(size);
+            if which != Ordering::Equal {
+                far.entry((modality.name().to_owned(), which)).or_insert((0, numbers[row], size)).0 += 1;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Which of the samples have one of the modalities `given`.
 fn used(model: &Model, data: &Dataset, given: &[usize]) -> Vec<usize> {
     let names: Vec<&str> = model.modality_names().collect();
@@ -137,10 +270,30 @@ fn used(model: &Model, data: &Dataset, given: &[usize]) -> Vec<usize> {
 }
 
 /// The model of a run.
-pub(super) fn load(run: &Path, device: DeviceChoice) -> Result<Model> {
+pub(super) fn load(run: &Path, device: DeviceChoice) -> Result<Trained> {
     let run = RunDirectory::open(run)?;
     let config = prepare::read_config(&run.config_path(), None)?;
-    Ok(load_model(&run.model_path()?, &config, device.resolve()?)?)
+    let model = load_model(&run.model_path()?, &config, device.resolve()?)?;
+    Ok(Trained { model, config })
+}
+
+/// The photographs and curves of a folder, as a run that was trained on such a folder read them.
+fn in_folder(folder: &Path, model: &Model, config: &ExperimentConfig) -> Result<Dataset> {
+    ensure!(
+        config.data.source == DataSource::LatticeFolder,
+        "{}: is a folder; this run's samples were not photographs and curves in a folder (data.source = \"lattice-folder\"): give an .npz file",
+        folder.display()
+    );
+    let mut strains = None;
+    for m in 0..model.modality_names().count() {
+        strains = strains.or(model.modality_axis(m).map(|axis| axis.points.as_slice()));
+    }
+    let strains = strains.with_context(|| format!("{}: this run has no curves", folder.display()))?;
+    let loaded = load_lattices_onto(folder, &config.data.lattice_folder.clone().unwrap_or_default(), strains)?;
+    // Photographs without curves are what one infers from.
+    let notes = loaded.notes.iter().filter(|note| !matches!(note, LatticeNote::Missing { .. }));
+    notes.for_each(|note| crate::progress::data_note(&note.to_string()));
+    Ok(loaded.dataset.with_group_names(loaded.names)?)
 }
 
 /// That a file can be made there.
@@ -149,12 +302,6 @@ pub(super) fn check_output(out: &Path, force: bool) -> Result<()> {
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
     ensure!(folder.is_none_or(Path::is_dir), "{}: there is no such folder", out.display());
     Ok(())
-}
-
-/// A file of samples, opened for a model.
-fn open(file: &Path, model: &Model) -> pima_data::Result<NpzRows> {
-    let shape = |name: &str| model.modality_index(name).ok().map(|m| model.modality_shape(m));
-    NpzRows::open_given(file, &shape)
 }
 
 /// An error that names the file, once.

@@ -335,7 +335,11 @@ impl Plan {
             for &given in self.modalities.iter().filter(|given| **given != name) {
                 let spread = 0.1 * truth.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
                 let mean = truth.mapv(|x| x + 0.5 * spread * noise.normal());
-                let values = InferredValues { lower: &mean - spread, upper: &mean + spread, mean };
+                let of_expert = |value: f64| {
+                    self.expert(&name).map(|expert| Array2::from_elem((mean.nrows(), expert.parameters.len()), value))
+                };
+                let parameters = of_expert(1319.0).zip(of_expert(36.0)).map(|(mean, deviation)| [mean, deviation]);
+                let values = InferredValues { lower: &mean - spread, upper: &mean + spread, mean, parameters };
                 examples.predicted.insert((given.to_owned(), name.clone()), values);
             }
             examples.sample = (0..truth.nrows() as i64).collect();

@@ -8,13 +8,17 @@ use super::caption::{Caption, TITLE_HEIGHT, fitted};
 use super::cells::{self, Row, frame};
 use super::palette::{self, Marker};
 use super::scene::{Anchor, INK, Item, MUTED, Point, Scene, size};
+use super::ticks;
 use crate::run_directory::{InferenceExamples, InferredValues};
-use crate::summary::Summary;
+use crate::summary::{ExpertSummary, Summary};
 
 const WIDTH: f64 = 1600.0;
 const LEFT: f64 = 190.0;
 /// Points of a curve that are drawn at most.
 const MOST_POINTS: usize = 40;
+/// What an expert identified: quantities that are written out, and the height of a line.
+const MOST_PARAMETERS: usize = 6;
+const LINE: f64 = 26.0;
 
 /// Draws a band for each pair of modalities: a column per sample, in it what was seen, what was inferred, and for images the truth.
 pub(crate) fn scene(caption: &Caption, examples: &InferenceExamples, summary: &Summary) -> Result<Scene> {
@@ -32,8 +36,12 @@ pub(crate) fn scene(caption: &Caption, examples: &InferenceExamples, summary: &S
         band.draw(&mut scene, n, step, cell, top);
         top += band.height(cell);
     }
-    let note = "Curves: points are what was measured, the line is the predictive mean, the band its 90 % interval.";
-    scene.text(note, (36.0, height - 18.0), fitted(note, size::SMALL, WIDTH - 72.0), Anchor::Start, MUTED);
+    let mut note =
+        "Curves: points are what was measured, the line is the predictive mean, the band its 90 % interval.".to_owned();
+    if bands.iter().any(|band| !band.parameters().is_empty()) {
+        note.push_str(" Parameters: what the expert identified from what was seen, ± standard deviation.");
+    }
+    scene.text(&note, (36.0, height - 18.0), fitted(&note, size::SMALL, WIDTH - 72.0), Anchor::Start, MUTED);
     Ok(scene)
 }
 
@@ -46,6 +54,8 @@ struct Band<'a> {
     /// Decoded: the predictive mean. Mean: the truth.
     inferred: Row<'a>,
     values: &'a InferredValues,
+    /// What decodes it, if it is an expert.
+    expert: Option<&'a ExpertSummary>,
 }
 
 impl<'a> Band<'a> {
@@ -74,7 +84,18 @@ impl<'a> Band<'a> {
             seen: row(given, examples.truth.get(given), None),
             inferred: row(predicted, Some(&values.mean), examples.truth.get(predicted)),
             values,
+            expert: summary.experts.get(predicted),
         }
+    }
+
+    /// Names of what the expert identified, with units.
+    fn parameters(&self) -> Vec<String> {
+        let (Some(expert), Some([mean, _])) = (self.expert, &self.values.parameters) else { return Vec::new() };
+        let name = |(q, name): (usize, &String)| match expert.units.get(q).filter(|unit| !unit.is_empty()) {
+            Some(unit) => format!("{name} ({unit})"),
+            None => name.clone(),
+        };
+        expert.parameters.iter().enumerate().take(MOST_PARAMETERS.min(mean.ncols())).map(name).collect()
     }
 
     /// An image is shown beside the truth; in one cell both would hide each other.
@@ -85,7 +106,14 @@ impl<'a> Band<'a> {
     fn height(&self, cell: f64) -> f64 {
         let below = |row: &Row| if row.is_image() { 18.0 } else { 52.0 };
         let truth = if self.truth_apart() { self.inferred.height(cell) + 18.0 } else { 0.0 };
-        self.seen.height(cell) + below(&self.seen) + self.inferred.height(cell) + below(&self.inferred) + truth + 34.0
+        let parameters = LINE * self.parameters().len() as f64;
+        self.seen.height(cell)
+            + below(&self.seen)
+            + self.inferred.height(cell)
+            + below(&self.inferred)
+            + truth
+            + parameters
+            + 34.0
     }
 
     fn draw(&self, scene: &mut Scene, n: usize, step: f64, cell: f64, top: f64) {
@@ -107,6 +135,7 @@ impl<'a> Band<'a> {
             row(scene, "inferred", &self.inferred, &|scene, k, corners| {
                 self.curves(scene, k, corners, channels, length);
             });
+            self.identified(scene, n, step, cell, top);
         } else if self.truth_apart() {
             row(scene, "inferred", &self.inferred, &|scene, k, corners| {
                 cells::draw(scene, &self.inferred, k, corners, k == 0);
@@ -118,6 +147,20 @@ impl<'a> Band<'a> {
             row(scene, "inferred", &self.inferred, &|scene, k, corners| {
                 cells::draw(scene, &self.inferred, k, corners, k == 0);
             });
+        }
+    }
+
+    /// What the expert identified of each sample, a line for each quantity.
+    fn identified(&self, scene: &mut Scene, n: usize, step: f64, cell: f64, top: f64) {
+        let Some([mean, deviation]) = &self.values.parameters else { return };
+        for (q, name) in self.parameters().iter().enumerate() {
+            let y = top + LINE * q as f64 + 8.0;
+            scene.text(name, (36.0, y), fitted(name, size::SMALL, LEFT - 50.0), Anchor::Start, MUTED);
+            for k in 0..n.min(mean.nrows()) {
+                let text = ticks::with_error(mean[[k, q]], deviation[[k, q]]);
+                let middle = LEFT + step * k as f64 + cell / 2.0;
+                scene.text(&text, (middle, y), fitted(&text, size::SMALL, step - 8.0), Anchor::Middle, INK);
+            }
         }
     }
 
@@ -142,7 +185,7 @@ impl<'a> Band<'a> {
         } else {
             (0..length).map(|t| t as f64).collect()
         };
-        let InferredValues { mean, lower, upper } = self.values;
+        let InferredValues { mean, lower, upper, .. } = self.values;
         let truth = self.inferred.mean;
         let all = lower.iter().chain(upper).chain(truth.into_iter().flatten()).copied();
         let axes = Axes::new(corners.0, corners.1, range_of(t.iter().copied(), 0.02), range_of(all, 0.06));
@@ -163,5 +206,30 @@ impl<'a> Band<'a> {
             }
             axes.curve(scene, (0..length).map(|i| (t[i], mean[[k, at(i)]])), INK, 2.2, None);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plots::fixture::Plan;
+
+    #[test]
+    fn what_an_expert_identified_stands_below_its_curve() {
+        let plan = Plan::default();
+        let folder = tempfile::tempdir().unwrap();
+        let run = plan.write(&folder.path().join("run"));
+        let summary = run.read_summary().unwrap();
+        let mut examples = run.read_inference(&summary.modalities).unwrap();
+        let caption = Caption::of(&run, Some(&summary), None);
+        let drawn = scene(&caption, &examples, &summary).unwrap();
+        let count = |scene: &Scene| scene.words().iter().filter(|word| **word == "1319 ± 36").count();
+        let identified = examples.predicted.values().filter_map(|values| values.parameters.as_ref());
+        let expected: usize = identified.map(|[mean, _]| mean.ncols() * mean.nrows().min(8)).sum();
+        assert!(expected > 0 && count(&drawn) == expected, "{} of {expected}", count(&drawn));
+        assert!(drawn.words().iter().any(|word| word.contains("± standard deviation")));
+        examples.predicted.values_mut().for_each(|values| values.parameters = None);
+        let without = scene(&caption, &examples, &summary).unwrap();
+        assert!(without.height < drawn.height && count(&without) == 0);
     }
 }

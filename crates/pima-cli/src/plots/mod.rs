@@ -66,6 +66,7 @@ use caption::Caption;
 use scene::Scene;
 
 pub use sweep::draw_sweep;
+pub use ticks::with_error;
 // What the report shares with the figures.
 pub(crate) use assignment::{AloneConfusion, Assigned, cluster_name};
 pub(crate) use axes::range_of;

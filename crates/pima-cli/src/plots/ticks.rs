@@ -77,7 +77,7 @@ pub(crate) fn number(value: f64, digits: usize) -> String {
 
 /// A value with its standard error, both to the second significant digit of the error; "?" for an error that is not
 /// known.
-pub(crate) fn with_error(value: f64, error: f64) -> String {
+pub fn with_error(value: f64, error: f64) -> String {
     if !value.is_finite() {
         return number(value, 4);
     }

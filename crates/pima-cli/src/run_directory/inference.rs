@@ -13,7 +13,8 @@ use super::predictions::Npz;
 
 /// Contents of `inference.npz`: K test samples that have every modality, values in the modalities' own units.
 ///
-/// Arrays are `sample`, `truth_<modality>`, and for each pair `mean_of_<predicted>_from_<given>`, `lower_of_...` and `upper_of_...`.
+/// Arrays are `sample`, `truth_<modality>`, and for each pair `mean_of_<predicted>_from_<given>`, `lower_of_...` and `upper_of_...`; where an expert decodes the
+/// predicted modality, `parameters_of_...` and `parameters_sd_of_...` too.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct InferenceExamples {
     /// Which they are: places among the test samples, in the order of `predictions.npz` (K). Empty in files of older runs.
@@ -33,7 +34,12 @@ pub struct InferredValues {
     pub lower: Array2<f64>,
     /// Upper end of the 90 % interval.
     pub upper: Array2<f64>,
+    /// What the expert identified of each sample, and the standard deviation of it, (K,Q) each, in the order of the summary; `None` without an expert.
+    pub parameters: Option<[Array2<f64>; 2]>,
 }
+
+/// Before the names of what an expert identified: the values and their standard deviations.
+const PARAMETERS: [&str; 2] = ["parameters", "parameters_sd"];
 
 impl InferenceExamples {
     pub(super) fn write(&self, path: &Path) -> Result<()> {
@@ -47,6 +53,9 @@ impl InferenceExamples {
             for ((given, predicted), values) in &self.predicted {
                 for (kind, array) in values.named() {
                     npz.add_array(array_name(kind, given, predicted), &single(array))?;
+                }
+                for (kind, array) in PARAMETERS.iter().zip(values.parameters.iter().flatten()) {
+                    npz.add_array(array_name(kind, given, predicted), array)?;
                 }
             }
             npz.finish()?;
@@ -72,7 +81,12 @@ impl InferenceExamples {
                     continue;
                 }
                 let mut array = |kind: &str| npz.floats(&array_name(kind, given, predicted));
-                let values = InferredValues { mean: array("mean")?, lower: array("lower")?, upper: array("upper")? };
+                let parameters = match has(&array_name(PARAMETERS[0], given, predicted)) {
+                    true => Some([array(PARAMETERS[0])?, array(PARAMETERS[1])?]),
+                    false => None,
+                };
+                let (mean, lower, upper) = (array("mean")?, array("lower")?, array("upper")?);
+                let values = InferredValues { mean, lower, upper, parameters };
                 let shape = examples.truth.get(predicted).map(Array2::dim);
                 for (kind, array) in values.named() {
                     ensure!(
@@ -107,7 +121,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("inference.npz");
         let array = |x: f64| Array2::from_elem((2, 3), x);
-        let values = InferredValues { mean: array(0.5), lower: array(0.25), upper: array(1.0) };
+        let parameters = Some([Array2::from_elem((2, 4), 1250.0), Array2::from_elem((2, 4), 12.5)]);
+        let values = InferredValues { mean: array(0.5), lower: array(0.25), upper: array(1.0), parameters };
         // A name that holds the words of the format is no trouble.
         let names = ["a".to_owned(), "b_from_a".to_owned()];
         let mut examples = InferenceExamples { sample: vec![0, 7], ..InferenceExamples::default() };

@@ -69,6 +69,20 @@ fn lines_are_inferred_from_images_and_images_from_lines() {
     let said = bench.fails("infer run --given images.npz --from line --out none.npz", 2);
     assert!(said.contains("images.npz: has no modality \"line\" to infer from"), "{said}");
 
+    // Other units are a warning, not a refusal: who knows what they are for.
+    let images: Array4<f32> =
+        NpzReader::new(File::open(bench.path("images.npz")).unwrap()).unwrap().by_name("image").unwrap();
+    let mut bytes = NpzWriter::new(File::create(bench.path("bytes.npz")).unwrap());
+    bytes.add_array("image", &images.mapv(|x| 255.0 * x)).unwrap();
+    bytes.finish().unwrap();
+    let (_, err) = bench.ok("infer run --given bytes.npz --samples 2 --device cpu --out bytes-out.npz");
+    assert!(err.contains("image: 40 samples are more than ten times larger than all"), "{err}");
+    let (_, err) = bench.ok("infer run --given images.npz --samples 2 --device cpu --parameters p.csv --out p.npz");
+    assert!(!err.contains("other units?"), "{err}");
+    let table = std::fs::read_to_string(bench.path("p.csv")).unwrap();
+    assert!(table.starts_with("specimen,from,samples,cluster,probability,slope,slope sd\n0,image,1,"), "{table}");
+    assert_eq!(table.lines().count(), 41);
+
     // A file that is there is not overwritten.
     assert!(bench.fails("infer run --given images.npz --out preds.npz", 2).contains("is there already"));
 }

@@ -31,7 +31,7 @@ use crate::labels::Labels;
 use crate::modality::{MeasurementAxis, ModalityData};
 use crate::rng::RowGenerators;
 use crate::truth::Truth;
-pub use folder::{LatticeFolder, LatticeNote, LoadedLattices, StressUnit, load_lattices};
+pub use folder::{LatticeFolder, LatticeNote, LoadedLattices, StressUnit, load_lattices, load_lattices_onto};
 pub use mechanics::{CompressionTest, LatticeSpecimen, ScalingLaw};
 pub use structure::LatticeKind;
 
@@ -134,7 +134,9 @@ pub fn generate_lattices(options: &LatticeOptions, seed: u64) -> Result<Generate
     let dataset = Dataset::new("generated lattices (not photographs)", modalities, Some(labels))?;
     let specimens: Vec<_> = made.into_iter().map(|(specimen, _)| specimen).collect();
     let truth = truth(&specimens, &groups)?;
-    Ok(GeneratedLattices { dataset: dataset.with_groups(groups)?.with_truth(truth)?, specimens })
+    let names = kinds.iter().map(|(kind, number)| format!("{}-{:02}", kind.name(), number + 1)).collect();
+    let dataset = dataset.with_groups(groups)?.with_group_names(names)?.with_truth(truth)?;
+    Ok(GeneratedLattices { dataset, specimens })
 }
 
 /// What a user reads off a curve, for every row, under the names that the strain-hardening expert has for it.

@@ -13,6 +13,7 @@ use ndarray::Array2;
 use pima_core::ModalityShape;
 use pima_data::{Dataset, Labels, ModalityData, ModalityDescription, Normalisation, NpzRows, Samples, Split};
 use statistics::Statistics;
+use std::collections::BTreeSet;
 use std::path::Path;
 use tch::Device;
 
@@ -30,6 +31,8 @@ pub struct Survey {
     pub modalities: Vec<ModalitySurvey>,
     /// Rows to train, validate and test with.
     pub split: Split,
+    /// Where several rows are of one specimen, how many specimens there are in all, and to train, validate and test with.
+    pub specimens: Option<[usize; 4]>,
     /// Known classes, each with its number of samples.
     pub labels: Option<Vec<(String, usize)>>,
     /// Trained numbers of all networks.
@@ -241,11 +244,17 @@ fn finish(
         (0..labels.values().len()).filter_map(|row| labels.of(row)).for_each(|label| counts[label].1 += 1);
         counts
     });
+    let specimens = dataset.groups().map(|groups| {
+        let all: Vec<usize> = (0..groups.len()).collect();
+        let count = |rows: &[usize]| rows.iter().map(|&row| groups[row]).collect::<BTreeSet<_>>().len();
+        [&all, &split.train, &split.validation, &split.test].map(|rows| count(rows))
+    });
     let mut survey = Survey {
         dataset: dataset.name().to_owned(),
         n_samples: dataset.n_samples(),
         modalities,
         split,
+        specimens,
         labels,
         n_parameters: model.n_parameters(),
         warnings: Vec::new(),

@@ -130,28 +130,13 @@ pub struct LoadedLattices {
 /// [`Error::Lattice`], which names the file and the line: nothing to read, a specimen that lacks one of the two (unless allowed), two
 /// files for one thing, an image that cannot be decoded, is blank or is smaller than `side`, a curve that is no curve.
 pub fn load_lattices(folder: &Path, options: &LatticeFolder) -> Result<LoadedLattices> {
-    check(options)?;
-    let specimens = files::find(folder)?;
-    let mut notes = files::unmatched(&specimens, options.allow_missing)?;
-    let read: Vec<Result<Read>> = specimens.par_iter().map(|(_, files)| read(files, options)).collect();
-    // Of several mistakes always the first is told, whichever was found first.
-    let read: Vec<Read> = read.into_iter().collect::<Result<_>>()?;
-
-    let curves: Vec<(&Path, &Curve)> = specimens
-        .values()
-        .zip(&read)
-        .filter_map(|(files, read)| files.curve.as_deref().zip(read.curve.as_ref()))
-        .collect();
-    let Some(last) = last_strain(&curves, options, &mut notes)? else {
+    let (specimens, read, mut notes) = read_all(folder, options)?;
+    let Some(last) = last_strain(&curves_of(&specimens, &read), options, &mut notes)? else {
         let problem = "no curves (csv): there is nothing to learn from photographs alone".to_owned();
         return Err(error(folder, None, problem));
     };
     let grid: Vec<f64> = (0..options.points).map(|j| last * j as f64 / (options.points - 1) as f64).collect();
-    let names: Vec<String> = specimens.keys().cloned().collect();
-    let dataset = assemble(folder, &specimens, &read, &grid, options)?;
-    notes.extend(photograph::notes(read.iter().filter_map(|read| read.photograph.as_ref()), options.side));
-    notes.extend(classes::notes(&dataset, &names));
-    Ok(LoadedLattices { dataset, names, notes })
+    finish(folder, &specimens, &read, &grid, options, notes)
 }
 
 /// The last strain of the dataset, if there are any curves; looks at all of them beside each other.
@@ -188,6 +173,32 @@ fn last_strain(
     }
 }
 
+/// Reads a folder as [`load_lattices`] does, onto strains that are given: further specimens for a model that was trained on others. Photographs without curves
+/// are allowed, and the reverse.
+///
+/// # Errors
+/// As [`load_lattices`], and [`Error::Lattice`] for a curve that ends before the last strain.
+pub fn load_lattices_onto(folder: &Path, options: &LatticeFolder, strains: &[f64]) -> Result<LoadedLattices> {
+    /// Of the last strain: what is lost where numbers are written with few digits.
+    const ROUNDING: f64 = 1e-3;
+    let (specimens, read, mut notes) = read_all(folder, &LatticeFolder { allow_missing: true, ..options.clone() })?;
+    let curves = curves_of(&specimens, &read);
+    let last = strains.last().copied().unwrap_or(0.0);
+    if let Some((path, curve)) = curves.iter().find(|(_, curve)| curve.last_strain() < last * (1.0 - ROUNDING)) {
+        let problem = format!(
+            "ends at strain {}, but the model was trained on curves to {}; leave it out",
+            options.strain_in_file(curve.last_strain()),
+            options.strain_in_file(last)
+        );
+        return Err(error(path, Some(curve.last_line()), problem));
+    }
+    if !curves.is_empty() {
+        plausible::compare(&curves, options)?;
+        notes.extend(plausible::notes(&curves, options));
+    }
+    finish(folder, &specimens, &read, strains, options, notes)
+}
+
 fn check(options: &LatticeFolder) -> Result<()> {
     let refuse = |name, value, requirement| Err(Error::Parameter { name, value, requirement });
     if !(8..=4096).contains(&options.side) {
@@ -204,6 +215,39 @@ fn check(options: &LatticeFolder) -> Result<()> {
     }
 }
 
+/// The specimens of a folder by name, and what their files hold.
+type Specimens = BTreeMap<String, Files>;
+
+fn read_all(folder: &Path, options: &LatticeFolder) -> Result<(Specimens, Vec<Read>, Vec<LatticeNote>)> {
+    check(options)?;
+    let specimens = files::find(folder)?;
+    let notes = files::unmatched(&specimens, options.allow_missing)?;
+    let read: Vec<Result<Read>> = specimens.par_iter().map(|(_, files)| read(files, options)).collect();
+    // Of several mistakes always the first is told, whichever was found first.
+    let read: Vec<Read> = read.into_iter().collect::<Result<_>>()?;
+    Ok((specimens, read, notes))
+}
+
+fn curves_of<'a>(specimens: &'a Specimens, read: &'a [Read]) -> Vec<(&'a Path, &'a Curve)> {
+    let both = specimens.values().zip(read);
+    both.filter_map(|(files, read)| files.curve.as_deref().zip(read.curve.as_ref())).collect()
+}
+
+fn finish(
+    folder: &Path,
+    specimens: &Specimens,
+    read: &[Read],
+    strains: &[f64],
+    options: &LatticeFolder,
+    mut notes: Vec<LatticeNote>,
+) -> Result<LoadedLattices> {
+    let names: Vec<String> = specimens.keys().cloned().collect();
+    let dataset = assemble(folder, specimens, read, strains, options)?;
+    notes.extend(photograph::notes(read.iter().filter_map(|read| read.photograph.as_ref()), options.side));
+    notes.extend(classes::notes(&dataset, &names));
+    Ok(LoadedLattices { dataset, names, notes })
+}
+
 /// What the files of one specimen hold.
 struct Read {
     photograph: Option<Photograph>,
@@ -218,7 +262,7 @@ fn read(files: &Files, options: &LatticeFolder) -> Result<Read> {
 
 fn assemble(
     folder: &Path,
-    specimens: &BTreeMap<String, Files>,
+    specimens: &Specimens,
     read: &[Read],
     grid: &[f64],
     options: &LatticeFolder,

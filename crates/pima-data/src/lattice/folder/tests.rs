@@ -336,3 +336,24 @@ fn options_are_read_from_a_configuration_and_checked() {
     assert!(refused(LatticeFolder { side: 0, ..self::options() }).starts_with("side = 0"));
     assert!(refused(LatticeFolder { max_strain: Some(-1.0), ..self::options() }).starts_with("max_strain = -1"));
 }
+
+#[test]
+fn further_specimens_come_onto_the_strains_of_the_first() {
+    let folder = Folder::new();
+    folder.photograph("p.png", 40, 40).specimen("q");
+    let onto = |strains: &[f64]| load_lattices_onto(folder.0.path(), &options(), strains);
+    let loaded = onto(&[0.0, 0.05, 0.1]).unwrap();
+    let (images, curves) = (loaded.dataset.modality("image").unwrap(), loaded.dataset.modality("stress").unwrap());
+    assert!((0..32).all(|row| images.is_present(row) && curves.is_present(row) == (row >= 16)));
+    assert_eq!(curves.gather(&[16]).unwrap().row(0).to_vec(), [0.0, 25.0, 50.0]);
+    assert_eq!(curves.axis().unwrap().points, [0.0, 0.05, 0.1]);
+    let text = onto(&[0.0, 0.2, 0.4]).unwrap_err().to_string();
+    assert!(
+        text.contains("q.csv") && text.contains("ends at strain 0.2, but the model was trained on curves to 0.4"),
+        "{text}"
+    );
+    // Photographs alone are what one infers from.
+    fs::remove_file(folder.0.path().join("q.csv")).unwrap();
+    let loaded = onto(&[0.0, 0.05, 0.1]).unwrap();
+    assert!((0..32).all(|row| !loaded.dataset.modality("stress").unwrap().is_present(row)));
+}

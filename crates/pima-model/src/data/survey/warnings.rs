@@ -43,10 +43,15 @@ pub(super) fn of(survey: &Survey, config: &ExperimentConfig) -> Vec<String> {
     for (modality, settings) in survey.modalities.iter().zip(&config.modalities) {
         of_modality(modality, settings, &mut warnings);
     }
-    let (n_train, n_clusters) = (survey.split.train.len(), config.model.clusters);
+    let n_clusters = config.model.clusters;
+    // Quadrants of one photograph are no further specimens.
+    let (n_train, what) = match survey.specimens {
+        Some([_, train, ..]) => (train, "specimens"),
+        None => (survey.split.train.len(), "samples"),
+    };
     if n_train < FEW * n_clusters {
         warnings.push(format!(
-            "{n_train} samples to train on for {n_clusters} clusters: fewer than {FEW} each; use fewer clusters or more samples"
+            "{n_train} {what} to train on for {n_clusters} clusters: fewer than {FEW} each; use fewer clusters or more {what}"
         ));
     }
     for (part, rows) in [("validation", &survey.split.validation), ("test", &survey.split.test)] {
