@@ -66,7 +66,7 @@ pub use inventory::{Candidate, Inventory, LabelCandidate, take_inventory};
 pub use labels::Labels;
 pub use lattice::{
     CompressionTest, GeneratedLattices, LatticeFolder, LatticeKind, LatticeNote, LatticeOptions, LatticeSpecimen,
-    LoadedLattices, ScalingLaw, StressUnit, generate_lattices, load_lattices,
+    LoadedLattices, ScalingLaw, StressUnit, generate_lattices, load_lattices, write_lattices,
 };
 pub use manufactured::{LineOptions, SlopeLaw, manufacture_lines};
 pub use mnist::{MNIST_FILES, find_mnist, load_mnist};
