@@ -13,7 +13,8 @@ Examples:
   pima check my-data/pima.toml
   pima train my-data/pima.toml --out runs/first
 
-Looks at the .npz, .npy and .csv files and the folders of images in the directory, and writes a commented pima.toml beside them. Never overwrites.";
+Looks at the .npz, .npy, .h5, .csv and .parquet files and the folders of images or .csv files in the directory, and writes a commented pima.toml beside them. Photographs that
+pair with stress-strain curves by name (a01.png, a01.csv) get a model of strain hardening. Never overwrites.";
 
 const CHECK_EXAMPLES: &str = "\
 Example:

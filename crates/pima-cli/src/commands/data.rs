@@ -78,14 +78,17 @@ fn lattices(args: &DataArgs) -> Outcome {
         std::fs::create_dir_all(folder)?;
         let options = LatticeOptions { n_gyroid: n.div_ceil(2), n_octet: n / 2, ..LatticeOptions::default() };
         write_lattices(folder, &options, args.seed)?;
+        // As `pima init` would write them.
         for (name, sees_latent) in [("lattice", false), ("lattice-latent", true)] {
             let about = Lattices {
                 name: name.to_owned(),
                 folder: ".".to_owned(),
                 n_specimens: n,
+                side: options.side,
                 n_labels: Some(2),
+                reading: Vec::new(),
+                left_out: Vec::new(),
                 sees_latent,
-                ..Lattices::default()
             };
             std::fs::write(folder.join(name).with_extension("toml"), lattices::config(&about))?;
         }

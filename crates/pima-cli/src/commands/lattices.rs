@@ -2,6 +2,9 @@
 
 use std::fmt::Write;
 
+use pima_data::{LatticeFiles, LatticeFolder};
+
+use super::check::thousands;
 use super::quoted;
 
 /// Steps of the optimiser that are enough for a few dozen specimens.
@@ -14,7 +17,7 @@ const ROWS: usize = 16;
 const TENTHS: usize = 10;
 
 /// What a configuration depends on.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Lattices {
     /// Name of the experiment.
     pub(super) name: String,
@@ -22,6 +25,8 @@ pub(super) struct Lattices {
     pub(super) folder: String,
     /// How many specimens.
     pub(super) n_specimens: usize,
+    /// Side of a quadrant's image, pixels.
+    pub(super) side: usize,
     /// Kinds that `labels.csv` names, if it is there.
     pub(super) n_labels: Option<usize>,
     /// How the files differ from what is read by default, a line of TOML each.
@@ -35,6 +40,48 @@ pub(super) struct Lattices {
 /// Clusters where no labels say how many kinds there are.
 const CLUSTERS: usize = 2;
 
+impl Lattices {
+    /// For files as they lie in a folder that the configuration is to stand in.
+    pub(super) fn of_files(name: &str, files: &LatticeFiles, left_out: &[String]) -> Self {
+        let usual = LatticeFolder::default();
+        let LatticeFolder { side, allow_missing, percent, stress, compression_negative, .. } = files.options;
+        let mut reading = Vec::new();
+        if percent {
+            reading.push(
+                "percent = true  # strains are in per cent: the headings say so, or they go beyond 1.5".to_owned(),
+            );
+        }
+        if stress != usual.stress {
+            // A unit is a word, which cannot fail.
+            let unit = toml::Value::try_from(stress).map(|unit| unit.to_string()).unwrap_or_default();
+            reading.push(format!("stress = {unit}  # as the headings say"));
+        } else if !files.says_units {
+            reading.push("stress = \"MPa\"  # the headings do not say: Pa, kPa, MPa or GPa".to_owned());
+        }
+        if compression_negative {
+            reading.push("compression_negative = true  # strain and stress go below zero".to_owned());
+        }
+        if side < usual.side {
+            reading.push(format!("side = {side}  # pixels of a quadrant: the smallest photograph has no more"));
+        }
+        if allow_missing {
+            let shown = files.incomplete.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+            let more = if files.incomplete.len() > 5 { ", ..." } else { "" };
+            reading.push(format!("allow_missing = true  # a photograph or a curve alone: {shown}{more}"));
+        }
+        Self {
+            name: name.to_owned(),
+            folder: ".".to_owned(),
+            n_specimens: files.n_specimens,
+            n_labels: files.n_labels,
+            side,
+            reading,
+            left_out: left_out.to_vec(),
+            sees_latent: false,
+        }
+    }
+}
+
 /// The configuration.
 pub(super) fn config(lattices: &Lattices) -> String {
     let mut text = String::new();
@@ -44,7 +91,7 @@ pub(super) fn config(lattices: &Lattices) -> String {
 }
 
 fn write_config(text: &mut String, lattices: &Lattices) -> std::fmt::Result {
-    let Lattices { name, folder, n_specimens, n_labels, reading, left_out, sees_latent } = lattices;
+    let Lattices { name, folder, n_specimens, side, n_labels, reading, left_out, sees_latent } = lattices;
     let title = if *sees_latent { "each specimen" } else { "each kind" };
     let (train, split) = match *n_specimens {
         n if n < TENTHS => (0.6, "{ train = 0.6, validation = 0.2, test = 0.2 }"),
@@ -54,7 +101,7 @@ fn write_config(text: &mut String, lattices: &Lattices) -> std::fmt::Result {
     let epochs = (STEPS / steps).clamp(20, 100);
     let hold = epochs * 2 / 5;
     let (from, weight, place) = if *sees_latent { (hold + 1, "0.1", ", place = \"line\"") } else { (0, "0.01", "") };
-    let clusters = n_labels.unwrap_or(CLUSTERS);
+    let clusters = n_labels.unwrap_or(CLUSTERS).max(1);
     writeln!(
         text,
         "# Photographs of lattices beside stress-strain curves: moduli and yield of {title}. Every line is explained in docs/lattices.md, every key in docs/config.md.
@@ -110,7 +157,10 @@ modality_keep = 0.7"
         "# Kinds are looked for among the curves (three principal components, 200 attempts), and specimens stay in the kind that was found (tie_epochs) while the networks learn it."
     )?;
     if *sees_latent {
-        writeln!(text, "# Centres lie along one dimension (place), which leaves the other to what differs within a kind.")?;
+        writeln!(
+            text,
+            "# Centres lie along one dimension (place), which leaves the other to what differs within a kind."
+        )?;
     }
     writeln!(
         text,
@@ -119,12 +169,12 @@ modality_keep = 0.7"
 [[modality]]
 name = \"image\"
 source = {{ kind = \"images\" }}
-# Neighbouring pixels say the same: as independent measurements the 23,104 values of an image would drown the 100 of a curve.
+# Neighbouring pixels say the same: as independent measurements the {} values of an image would drown the 100 of a curve.
 weight = 0.001
 # The scatter about what is decoded is fitted too, once the networks have settled.
 variance = {{ learned = {{ from_epoch = 4 }} }}
 
-# A lattice repeats itself: features are averaged over the image (pool), or a few specimens would have to teach 185,000 weights.
+# A lattice repeats itself: features are averaged over the image (pool), or a few specimens would have to teach a weight for every place in it.
 [modality.encoder]
 type = \"conv\"
 channels = [16, 32, 64, 64]
@@ -144,6 +194,7 @@ weight = {weight}
 # All stresses to between 0 and 1, by one scale.
 normalise = \"min_max_global\"
 variance = {{ learned = {{ from_epoch = 4 }} }}",
+        thousands(side * side),
         if *sees_latent { "ten" } else { "one" },
     )?;
     if *sees_latent {

@@ -47,8 +47,11 @@ pub fn write_lattices(folder: &Path, options: &LatticeOptions, seed: u64) -> Res
         let _ = writeln!(labels, "{},{}", name(i), specimen.kind.name());
         let LatticeSpecimen { elastic_modulus, hardening_modulus, yield_strain, .. } = specimen;
         let stress = specimen.yield_stress();
-        let _ =
-            writeln!(parameters, "{},{elastic_modulus:.2},{hardening_modulus:.2},{yield_strain:.6},{stress:.3}", name(i));
+        let _ = writeln!(
+            parameters,
+            "{},{elastic_modulus:.2},{hardening_modulus:.2},{yield_strain:.6},{stress:.3}",
+            name(i)
+        );
     }
     write(folder.join("labels.csv"), labels)?;
     write(truth.join("parameters.csv"), parameters)?;
