@@ -114,7 +114,7 @@ pub(crate) enum Command {
     Plot(PlotArgs),
     /// Make one page of a run, to open in a browser, to mail or to print.
     Report(ReportArgs),
-    /// Write a generated data set as an .npz file, or a folder of specimens.
+    /// Write a generated data set as an .npz file, or a folder of specimens or lattices.
     Data(DataArgs),
 }
 

@@ -62,11 +62,11 @@ pub use dataset::Dataset;
 pub use digits::{DigitStyle, DigitsOptions, procedural_digits};
 pub use error::{Error, IdxProblem, Place, Result};
 pub use idx::{IdxImages, read_idx_images, read_idx_labels};
-pub use inventory::{Candidate, Inventory, LabelCandidate, take_inventory};
+pub use inventory::{Candidate, Inventory, LabelCandidate, LatticeFiles, take_inventory};
 pub use labels::Labels;
 pub use lattice::{
     CompressionTest, GeneratedLattices, LatticeFolder, LatticeKind, LatticeNote, LatticeOptions, LatticeSpecimen,
-    LoadedLattices, ScalingLaw, StressUnit, generate_lattices, load_lattices, load_lattices_onto,
+    LoadedLattices, ScalingLaw, StressUnit, generate_lattices, load_lattices, load_lattices_onto, write_lattices,
 };
 pub use manufactured::{LineOptions, SlopeLaw, manufacture_lines};
 pub use mnist::{MNIST_FILES, find_mnist, load_mnist};

@@ -79,7 +79,7 @@ pub(super) struct Parameter {
     pub(super) modality: String,
     pub(super) parameter: String,
     pub(super) unit: String,
-    /// `label 3` or `cluster 3`.
+    /// The label's name, else `label 3`, or `cluster 3`.
     pub(super) of: String,
     pub(super) truth: Option<f64>,
     pub(super) paper: Option<f64>,
@@ -220,6 +220,14 @@ fn parameters(row: &Row, summaries: &[&Summary]) -> Vec<Parameter> {
     let experts = summaries.iter().map(|summary| summary.experts()).collect::<Vec<_>>();
     let mut rows = Vec::new();
     let Some(first) = experts.first() else { return rows };
+    // Runs of a row have the same data; should they not, numbers are all that they share.
+    let names = summaries.first().map(|summary| summary.label_names()).unwrap_or_default();
+    let agreed = summaries.iter().all(|summary| summary.label_names() == names);
+    let of = |is_cluster: bool, number: usize| match (is_cluster, names.get(number).filter(|_| agreed)) {
+        (true, _) => format!("cluster {number}"),
+        (false, Some(name)) => name.clone(),
+        (false, None) => format!("label {number}"),
+    };
     for (modality, expert) in first {
         for (index, parameter) in expert.parameters.iter().enumerate() {
             let mut values = Values::new();
@@ -249,7 +257,7 @@ fn parameters(row: &Row, summaries: &[&Summary]) -> Vec<Parameter> {
                     modality: modality.clone(),
                     parameter: parameter.clone(),
                     unit: expert.units.get(index).cloned().unwrap_or_default(),
-                    of: format!("{} {number}", if is_cluster { "cluster" } else { "label" }),
+                    of: of(is_cluster, number),
                     truth,
                     paper: given(|known| &known.paper),
                     identified,

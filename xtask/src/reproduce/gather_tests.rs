@@ -80,6 +80,23 @@ fn finished_runs_become_statistics_targets_and_parameters() {
 }
 
 #[test]
+fn labels_go_by_their_names_where_all_runs_have_the_same() {
+    let (top, experiments, options) = filled();
+    let shown = |names: [&str; 2], seed: u64| {
+        let path = top.path().join(format!("out/x/a/seed-{seed}/summary.json"));
+        let mut summary: serde_json::Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        summary["label_names"] = serde_json::json!(names);
+        fs::write(&path, summary.to_string()).unwrap();
+        let results = gather(&experiments, &options, &Data::Digits, &Failures::default(), top.path());
+        let experts = results[0].rows[0].experts.iter();
+        experts.map(|p| (p.of.clone(), p.truth, p.identified.n)).collect::<Vec<_>>()
+    };
+    let of = |zero: &str, one: &str| vec![(zero.to_owned(), Some(0.0), 2), (one.to_owned(), Some(1.0), 2)];
+    assert_eq!(shown(["gyroid", "octet"], 0), of("label 0", "label 1"), "the other run has numbers");
+    assert_eq!(shown(["gyroid", "octet"], 1), of("gyroid", "octet"));
+}
+
+#[test]
 fn clusters_without_labels_are_those_of_the_first_run() {
     let (top, experiments, options) = filled();
     for seed in 0..2 {

@@ -56,6 +56,11 @@ impl Summary {
         self.0.get(key)?.as_str()
     }
 
+    /// What the labels are called; empty where they are numbers.
+    pub(super) fn label_names(&self) -> Vec<String> {
+        self.0.get("label_names").and_then(|names| Vec::deserialize(names).ok()).unwrap_or_default()
+    }
+
     /// By modality. A modality whose entry is not as agreed is left out.
     pub(super) fn experts(&self) -> BTreeMap<String, Expert> {
         let all = self.0.get("experts").and_then(Value::as_object).into_iter().flatten();
@@ -99,6 +104,16 @@ pub(super) mod tests {
         assert_eq!((line.clusters[0].label, line.clusters[0].values[0]), (Some(1), 1.0));
         assert_eq!(line.clusters[1].standard_errors, [None]);
         assert!(Summary(serde_json::json!({"experts": {"line": 3}})).experts().is_empty());
+    }
+
+    #[test]
+    fn labels_have_names_where_the_run_says_them() {
+        let mut value = sample(1.0, [0.0, 1.0]);
+        assert!(Summary(value.clone()).label_names().is_empty());
+        value["label_names"] = serde_json::json!(["gyroid", "octet"]);
+        assert_eq!(Summary(value.clone()).label_names(), ["gyroid", "octet"]);
+        value["label_names"] = serde_json::json!(3);
+        assert!(Summary(value).label_names().is_empty());
     }
 
     #[test]

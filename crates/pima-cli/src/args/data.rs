@@ -13,7 +13,8 @@ Examples:
   pima check my-data/pima.toml
   pima train my-data/pima.toml --out runs/first
 
-Looks at the .npz, .npy and .csv files and the folders of images in the directory, and writes a commented pima.toml beside them. Never overwrites.";
+Looks at the .npz, .npy, .h5, .csv and .parquet files and the folders of images or .csv files in the directory, and writes a commented pima.toml beside them. Photographs that
+pair with stress-strain curves by name (a01.png, a01.csv) get a model of strain hardening. Never overwrites.";
 
 const CHECK_EXAMPLES: &str = "\
 Example:
@@ -28,6 +29,7 @@ Examples:
   pima data mnist-line --out mnist-line.npz --datasets ~/mnist
   pima data silicon --structures 772 --seed 0 --out vdos.npz
   pima data specimens --out specimens                   a folder, then: pima train specimens/pima.toml
+  pima data lattices --out lattices                     a folder, then: pima train lattices/lattice.toml
 
 In Python: numpy.load('digits.npz')['image'] is (samples, channels, height, width).";
 
@@ -65,10 +67,10 @@ pub(crate) struct DataArgs {
     /// What to generate.
     #[arg(value_name = "KIND")]
     pub(crate) kind: Kind,
-    /// The file to write; for specimens the folder.
+    /// The file to write; for specimens and lattices the folder.
     #[arg(long, value_name = "FILE.npz")]
     pub(crate) out: PathBuf,
-    /// Seed of the digits and of the noise.
+    /// Seed of what is drawn: digits, specimens, noise.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
     /// Number of samples to train and validate with [default: as many as MNIST has].
@@ -80,9 +82,9 @@ pub(crate) struct DataArgs {
     /// Number of silicon structures.
     #[arg(long, value_name = "N", default_value_t = 772)]
     pub(crate) structures: usize,
-    /// Number of specimens.
-    #[arg(long, value_name = "N", default_value_t = 600)]
-    pub(crate) specimens: usize,
+    /// Number of specimens [default: 600, of lattices 24; of these half are gyroids, half octets].
+    #[arg(long, value_name = "N")]
+    pub(crate) specimens: Option<usize>,
     /// Number of points of a line, evenly spaced on [0, 1].
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(crate) points: usize,
@@ -108,6 +110,8 @@ pub(crate) enum Kind {
     MnistLine,
     /// A folder of specimens as a laboratory might keep them, with a configuration: photographs, stress-strain curves and chemistry, 30 % of each missing.
     Specimens,
+    /// A folder of metal lattices (rendered) with two configurations: a photograph and a stress-strain curve of each specimen (after Trask et al. 2022, section 3.2).
+    Lattices,
     /// Silicon structures: spectra of their vibrations and stresses (after Walker et al. 2023, section 4.3). A stopped command goes on where it was.
     Silicon,
 }

@@ -100,7 +100,7 @@ fn cells(modality: &ModalitySurvey, n_samples: usize) -> [String; 9] {
 }
 
 /// `1234567` as `1,234,567`.
-fn thousands(n: usize) -> String {
+pub(super) fn thousands(n: usize) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {

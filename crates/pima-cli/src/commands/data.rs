@@ -2,12 +2,14 @@
 
 use anyhow::{Context, Result, ensure};
 use pima_data::{
-    Dataset, DigitsOptions, LineOptions, SpecimensOptions, find_mnist, load_mnist, manufacture_lines,
-    procedural_digits, silicon, write_npz, write_specimens,
+    Dataset, DigitsOptions, LatticeOptions, LineOptions, SpecimensOptions, find_mnist, load_mnist, manufacture_lines,
+    procedural_digits, silicon, write_lattices, write_npz, write_specimens,
 };
 
 use std::ops::ControlFlow;
+use std::path::Path;
 
+use super::lattices::{self, Lattices};
 use crate::args::{DataArgs, Kind};
 use crate::failure::{Blame, Outcome, say};
 use crate::prepare::locations;
@@ -21,8 +23,10 @@ pub(crate) fn run(args: &DataArgs) -> Outcome {
         Ok(())
     };
     free().blame_input()?;
-    if args.kind == Kind::Specimens {
-        return specimens(args);
+    match args.kind {
+        Kind::Specimens => return specimens(args),
+        Kind::Lattices => return lattices(args),
+        _ => {}
     }
     let dataset = if args.kind == Kind::Silicon {
         silicon_structures(args).blame_work()?
@@ -40,28 +44,67 @@ pub(crate) fn run(args: &DataArgs) -> Outcome {
 /// The configuration that goes with the folder of specimens.
 const SPECIMENS: &str = include_str!("../../experiments/specimens.toml");
 
-/// A folder of files with its configuration. What is in the folder already is not overwritten.
+/// Specimens in that folder unless the user says otherwise.
+const N_SPECIMENS: usize = 600;
+/// Lattices: enough to tell two kinds apart, and few enough to train on in two minutes.
+const N_LATTICES: usize = 24;
+
+/// A folder of files with its configuration.
 fn specimens(args: &DataArgs) -> Outcome {
     let folder = &args.out;
-    let empty = || -> Result<()> {
-        let there = folder.is_dir() && std::fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_some());
-        ensure!(!there, "{}: is a folder with files in it: choose another name", folder.display());
-        ensure!(!folder.is_file(), "{}: is a file: choose another name", folder.display());
-        Ok(())
-    };
-    empty().blame_input()?;
+    let n = args.specimens.unwrap_or(N_SPECIMENS);
+    unused(folder).blame_input()?;
     let write = || -> Result<()> {
         std::fs::create_dir_all(folder)?;
-        write_specimens(folder, &SpecimensOptions { n: args.specimens, ..SpecimensOptions::default() }, args.seed)?;
+        write_specimens(folder, &SpecimensOptions { n, ..SpecimensOptions::default() }, args.seed)?;
         Ok(std::fs::write(folder.join("pima.toml"), SPECIMENS)?)
     };
     write().with_context(|| format!("{}: cannot write", folder.display())).blame_work()?;
     let config = super::typed(&folder.join("pima.toml"));
-    say(format!(
-        "{}: {} specimens (generated), in four clusters; next: pima train {config}",
-        folder.display(),
-        args.specimens
-    ));
+    say(format!("{}: {n} specimens (generated), in four clusters; next: pima train {config}", folder.display()));
+    Ok(())
+}
+
+/// A folder of photographs and curves, with a configuration for parameters of each kind and one for those of each specimen.
+fn lattices(args: &DataArgs) -> Outcome {
+    let folder = &args.out;
+    let n = args.specimens.unwrap_or(N_LATTICES);
+    let possible = || -> Result<()> {
+        ensure!(n >= 4, "--specimens {n}: some are needed to train, to validate and to test, four at least");
+        unused(folder)
+    };
+    possible().blame_input()?;
+    let write = || -> Result<()> {
+        std::fs::create_dir_all(folder)?;
+        let options = LatticeOptions { n_gyroid: n.div_ceil(2), n_octet: n / 2, ..LatticeOptions::default() };
+        write_lattices(folder, &options, args.seed)?;
+        // As `pima init` would write them.
+        for (name, sees_latent) in [("lattice", false), ("lattice-latent", true)] {
+            let about = Lattices {
+                name: name.to_owned(),
+                folder: ".".to_owned(),
+                n_specimens: n,
+                side: options.side,
+                n_labels: Some(2),
+                reading: Vec::new(),
+                left_out: Vec::new(),
+                sees_latent,
+            };
+            std::fs::write(folder.join(name).with_extension("toml"), lattices::config(&about))?;
+        }
+        Ok(())
+    };
+    write().with_context(|| format!("{}: cannot write", folder.display())).blame_work()?;
+    let config = super::typed(&folder.join("lattice.toml"));
+    say(format!("{}: {n} lattices (generated), of two kinds; next: pima train {config}", folder.display()));
+    Ok(())
+}
+
+/// That a folder is not there, or is empty: what is in it already is not overwritten.
+fn unused(folder: &Path) -> Result<()> {
+    let there = folder.is_dir() && std::fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_some());
+    ensure!(!there, "{}: is a folder with files in it: choose another name", folder.display());
+    ensure!(!folder.is_file(), "{}: is a file: choose another name", folder.display());
     Ok(())
 }
 
@@ -85,7 +128,7 @@ fn generate(args: &DataArgs) -> Result<Dataset> {
             };
             procedural_digits(&options, args.seed)?
         }
-        Kind::Silicon | Kind::Specimens => silicon_structures(args)?,
+        Kind::Silicon | Kind::Specimens | Kind::Lattices => silicon_structures(args)?,
         Kind::MnistLine => {
             let locations = locations(args.datasets.as_deref());
             let folder = find_mnist(locations.datasets.as_deref(), &locations.fallback)?;
@@ -93,7 +136,7 @@ fn generate(args: &DataArgs) -> Result<Dataset> {
         }
     };
     match (args.kind, images.labels()) {
-        (Kind::Digits | Kind::Silicon | Kind::Specimens, _) | (_, None) => Ok(images),
+        (Kind::Digits | Kind::Silicon | Kind::Specimens | Kind::Lattices, _) | (_, None) => Ok(images),
         (Kind::DigitsLine | Kind::MnistLine, Some(labels)) => {
             let options = LineOptions {
                 n_coordinates: args.points,

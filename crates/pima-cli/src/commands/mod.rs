@@ -9,6 +9,7 @@ mod generate;
 mod impute;
 mod infer;
 mod init;
+mod lattices;
 mod plot;
 mod refit;
 mod report;
@@ -61,6 +62,11 @@ fn typed(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
     if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+/// A text as it stands in TOML.
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod harness;
 mod infer;
 // Configurations for what lies in a folder.
 mod init;
+mod lattices;
 // A scientist's own files.
 mod own_data;
 // Reading a run from Python.

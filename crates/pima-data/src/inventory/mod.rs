@@ -4,6 +4,10 @@
 mod arrays;
 // Folders of images.
 mod images;
+#[cfg(test)]
+mod lattice_tests;
+// Photographs with their stress-strain curves.
+mod lattices;
 // Folders of tables.
 mod table_folders;
 // Tables.
@@ -17,6 +21,8 @@ use std::path::{Path, PathBuf};
 use pima_core::ModalityShape;
 
 use crate::error::{Error, Result};
+pub use lattices::LatticeFiles;
+
 use crate::sources::hdf5::is_hdf5;
 use crate::sources::parquet::is_parquet;
 use crate::sources::{MISSING, ModalityKind, NamesFile, Source, SourceReader};
@@ -83,6 +89,8 @@ pub struct Inventory {
     pub by_ids: bool,
     /// Classes of the samples.
     pub labels: Option<LabelCandidate>,
+    /// Photographs and stress-strain curves of the same specimens, which are read together; there are no candidates then.
+    pub lattices: Option<LatticeFiles>,
     /// What was left out, with the reason, a line each.
     pub left_out: Vec<String>,
 }
@@ -95,11 +103,16 @@ struct Seen {
     left_out: Vec<String>,
 }
 
-/// Looks at the `.npz`, `.npy`, HDF5, `.csv` and Parquet files of a folder, at its images, and at the images and tables of the folders in it.
+/// Looks at the `.npz`, `.npy`, HDF5, `.csv` and Parquet files of a folder, at its images, and at the images and tables of the folders in it. Photographs
+/// that pair with stress-strain curves by their names are specimens of lattices.
 ///
 /// # Errors
-/// [`Error::Io`] for a folder that cannot be read. A file that cannot is left out, with the reason.
+/// [`Error::Io`] for a folder that cannot be read, [`Error::Table`] for tables that pair with photographs and cannot be read as they lie. Any other file that cannot
+/// be read is left out, with the reason.
 pub fn take_inventory(folder: &Path) -> Result<Inventory> {
+    if let Some((lattices, left_out)) = lattices::look(folder)? {
+        return Ok(Inventory { lattices: Some(lattices), left_out, ..Inventory::default() });
+    }
     let mut seen = Seen::default();
     let mut arrays = Vec::new();
     for path in entries(folder)? {
@@ -251,7 +264,7 @@ fn fit_together(seen: Seen) -> Inventory {
         }
         labels
     });
-    Inventory { candidates: kept, by_ids: use_ids, labels, left_out }
+    Inventory { candidates: kept, by_ids: use_ids, labels, lattices: None, left_out }
 }
 
 fn forget_ids(source: &mut Source) {

@@ -5,6 +5,8 @@
 
 /// Rows of one photograph: quadrants and mirror images.
 mod crops;
+/// Generated specimens as the files of a laboratory.
+mod files;
 /// A laboratory's photographs and curves.
 mod folder;
 /// From thickness to stress and strain.
@@ -31,6 +33,7 @@ use crate::labels::Labels;
 use crate::modality::{MeasurementAxis, ModalityData};
 use crate::rng::RowGenerators;
 use crate::truth::Truth;
+pub use files::write_lattices;
 pub use folder::{LatticeFolder, LatticeNote, LoadedLattices, StressUnit, load_lattices, load_lattices_onto};
 pub use mechanics::{CompressionTest, LatticeSpecimen, ScalingLaw};
 pub use structure::LatticeKind;
@@ -111,16 +114,7 @@ pub fn generate_lattices(options: &LatticeOptions, seed: u64) -> Result<Generate
         .par_chunks_exact_mut(rows * side * side)
         .zip(&kinds)
         .map(|(images, &(kind, number))| {
-            // Streams of a kind interleave with those of the other: more of one leave the other as it is.
-            let mut rng = generators.row(2 * number + kind as usize);
-            let thickness = options.thickness(kind, &mut rng);
-            let solid = Solid::new(kind, thickness);
-            let specimen = options.test.specimen(&solid, thickness, &mut rng);
-            let curve = options.test.measure(&specimen, &mut rng);
-            let cells = 2.0 * options.cells as f32;
-            let view = render::View::draw(kind, cells, 2 * side, options.tilt as f32, &mut rng);
-            let mut photograph = render::render(&solid, &view, 2 * side);
-            photograph::expose(&mut photograph, 2 * side, options.image_noise as f32, &mut rng);
+            let Made { specimen, curve, photograph } = options.make(kind, number, &generators);
             crops::crop(&photograph, side, options.flips, images);
             (specimen, curve)
         })
@@ -137,6 +131,15 @@ pub fn generate_lattices(options: &LatticeOptions, seed: u64) -> Result<Generate
     let names = kinds.iter().map(|(kind, number)| format!("{}-{:02}", kind.name(), number + 1)).collect();
     let dataset = dataset.with_groups(groups)?.with_group_names(names)?.with_truth(truth)?;
     Ok(GeneratedLattices { dataset, specimens })
+}
+
+/// One generated specimen.
+struct Made {
+    specimen: LatticeSpecimen,
+    /// MPa at the strains of the test.
+    curve: Vec<f32>,
+    /// (2 side, 2 side) grey values in [0, 1], whole numbers of 1/255.
+    photograph: Vec<f32>,
 }
 
 /// What a user reads off a curve, for every row, under the names that the strain-hardening expert has for it.
@@ -196,6 +199,21 @@ impl LatticeOptions {
             }
         }
         self.test.check()
+    }
+
+    /// Makes one specimen, compresses it and photographs it.
+    fn make(&self, kind: LatticeKind, number: usize, generators: &RowGenerators) -> Made {
+        // Streams of a kind interleave with those of the other: more of one leave the other as it is.
+        let mut rng = generators.row(2 * number + kind as usize);
+        let thickness = self.thickness(kind, &mut rng);
+        let solid = Solid::new(kind, thickness);
+        let specimen = self.test.specimen(&solid, thickness, &mut rng);
+        let curve = self.test.measure(&specimen, &mut rng);
+        let side = 2 * self.side;
+        let view = render::View::draw(kind, 2.0 * self.cells as f32, side, self.tilt as f32, &mut rng);
+        let mut photograph = render::render(&solid, &view, side);
+        photograph::expose(&mut photograph, side, self.image_noise as f32, &mut rng);
+        Made { specimen, curve, photograph }
     }
 
     fn thickness(&self, kind: LatticeKind, rng: &mut impl rand::Rng) -> f64 {

@@ -7,8 +7,8 @@ impl ExperimentConfig {
     /// Reads every path as one from the folder of the config `file`.
     pub(super) fn resolve_paths(&mut self, file: &Path) {
         let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return };
-        // An absolute path stays what it is.
-        self.for_each_path(|path| *path = folder.join(&*path));
+        // An absolute path stays what it is; `folder = "."` is the folder, and not `it/.`.
+        self.for_each_path(|path| *path = folder.join(&*path).components().collect());
     }
 
     /// The same config for whatever folder it is written to.

@@ -10,6 +10,7 @@ use anyhow::{Context, anyhow, ensure};
 use pima_data::take_inventory;
 use pima_model::ExperimentConfig;
 
+use super::lattices::{self, Lattices};
 use super::{check, typed};
 use crate::args::InitArgs;
 use crate::failure::{Blame, Outcome, say};
@@ -24,7 +25,7 @@ pub(crate) fn run(args: &InitArgs) -> Outcome {
     let prepared = || -> anyhow::Result<(String, Vec<String>, ExperimentConfig, pima_model::Survey)> {
         ensure!(!file.exists(), "{}: is there already, and is not overwritten: move it away first", file.display());
         let inventory = take_inventory(folder)?;
-        if inventory.candidates.is_empty() {
+        if inventory.candidates.is_empty() && inventory.lattices.is_none() {
             let why = if inventory.left_out.is_empty() {
                 String::new()
             } else {
@@ -37,7 +38,11 @@ pub(crate) fn run(args: &InitArgs) -> Outcome {
         }
         let name =
             std::path::absolute(folder).ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
-        let text = text::config(name.as_deref().unwrap_or("experiment"), &inventory);
+        let name = name.as_deref().unwrap_or("experiment");
+        let text = match &inventory.lattices {
+            Some(files) => lattices::config(&Lattices::of_files(name, files, &inventory.left_out)),
+            None => text::config(name, &inventory),
+        };
         // What is written is known to work.
         let config = ExperimentConfig::parse(&text, &file, None)?;
         let survey = prepare::survey(&config, None, 0)?;

@@ -6,6 +6,8 @@ use std::path::Path;
 use pima_core::ModalityShape;
 use pima_data::{Candidate, Inventory, ModalityKind, Source};
 
+use crate::commands::quoted;
+
 /// Clusters where no labels say how many classes there are.
 const CLUSTERS: usize = 4;
 /// Steps of the optimiser that are enough for most data of this size.
@@ -211,10 +213,6 @@ fn source(source: &Source) -> String {
     let mut all = vec![format!("kind = \"{kind}\""), format!("path = {}", path(source.path()))];
     all.append(&mut keys);
     all.join(", ")
-}
-
-fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
 }
 
 fn path(path: &Path) -> String {
