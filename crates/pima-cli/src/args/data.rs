@@ -82,7 +82,7 @@ pub(crate) struct DataArgs {
     /// Number of silicon structures.
     #[arg(long, value_name = "N", default_value_t = 772)]
     pub(crate) structures: usize,
-    /// Number of specimens [default: 600, of lattices 24; of these half are gyroids, half octets].
+    /// Number of specimens [default: 600, of lattices 30; of these half are gyroids, half octets].
     #[arg(long, value_name = "N")]
     pub(crate) specimens: Option<usize>,
     /// Number of points of a line, evenly spaced on [0, 1].

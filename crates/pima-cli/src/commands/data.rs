@@ -47,7 +47,7 @@ const SPECIMENS: &str = include_str!("../../experiments/specimens.toml");
 /// Specimens in that folder unless the user says otherwise.
 const N_SPECIMENS: usize = 600;
 /// Lattices: enough to tell two kinds apart, and few enough to train on in two minutes.
-const N_LATTICES: usize = 24;
+const N_LATTICES: usize = 30;
 
 /// A folder of files with its configuration.
 fn specimens(args: &DataArgs) -> Outcome {

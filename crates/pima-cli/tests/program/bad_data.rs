@@ -395,7 +395,7 @@ fn lattices_in_another_unit_are_told_with_the_file_or_the_key() {
     let config = LATTICES.replace("kind = \"data\" }", "kind = \"data\" }\nunits = \"GPa\"");
     fs::write(bench.path("tiny.toml"), config).unwrap();
     says(&[
-        "tiny.toml: line 28: modality.1.units is \"GPa\", but the stresses of lattices are loaded in MPa",
+        "tiny.toml: line 27: modality.1.units is \"GPa\", but the stresses of lattices are loaded in MPa",
         "stress = ",
     ]);
 }

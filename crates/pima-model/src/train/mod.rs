@@ -4,6 +4,8 @@
 mod anchor;
 // Adam on the few f64 parameters that are not network weights.
 mod small_adam;
+// The noise of predictions.
+mod noise;
 // When experts begin to see the latent point.
 mod seeing;
 // Where a run starts: experts in data space, a mixture in latent space, centres placed apart.

@@ -2,6 +2,7 @@
 
 use super::SmallAdam;
 use super::em::{EmSums, em_pass, standard_normal};
+use super::noise::{independent, steadied};
 use super::seeing;
 use super::seen::{augment, complete_samples, keep_modalities};
 use super::start::{start_in_data_space, start_in_latent_space};
@@ -227,8 +228,11 @@ impl Trainer<'_> {
         } else {
             let rows = &self.split.validation;
             let evaluation = evaluate(&self.model, self.dataset, rows, config.posterior, self.options.seed)?;
+            let n_independent = independent(self.dataset, rows);
             for (modality, noise) in self.model.modalities.iter_mut().zip(evaluation.noise) {
-                modality.noise = noise;
+                let learned = matches!(modality.variance_config, DecoderVariance::Learned { .. });
+                let of_training = learned.then_some(modality.variance);
+                modality.noise = noise.map(|noise| steadied(noise, n_independent, of_training));
             }
             Some(evaluation.loss)
         };
