@@ -48,7 +48,7 @@ pub(crate) struct ModalityModel {
     pub(crate) variance: f64,
     pub(crate) variance_config: DecoderVariance,
     /// Variance of what is left of each coordinate (d) once all that is known is used, normalised units: the noise of predictions. Measured on the validation
-    /// samples, where there are any; until then the decoder's variance.
+    /// samples, where there are any, and where they are few on the training samples too; until then the decoder's variance.
     pub(crate) noise: Option<Array1<f64>>,
     /// How large its training samples are, physical units.
     pub(crate) extent: Option<Extent>,

@@ -153,9 +153,12 @@ impl<'a> Band<'a> {
     /// What the expert identified of each sample, a line for each quantity.
     fn identified(&self, scene: &mut Scene, n: usize, step: f64, cell: f64, top: f64) {
         let Some([mean, deviation]) = &self.values.parameters else { return };
-        for (q, name) in self.parameters().iter().enumerate() {
+        let names = self.parameters();
+        // As small as the longest must be: names of different sizes look as if they weighed differently.
+        let of_names = names.iter().map(|name| fitted(name, size::SMALL, LEFT - 50.0)).fold(size::SMALL, f64::min);
+        for (q, name) in names.iter().enumerate() {
             let y = top + LINE * q as f64 + 8.0;
-            scene.text(name, (36.0, y), fitted(name, size::SMALL, LEFT - 50.0), Anchor::Start, MUTED);
+            scene.text(name, (36.0, y), of_names, Anchor::Start, MUTED);
             for k in 0..n.min(mean.nrows()) {
                 let text = ticks::with_error(mean[[k, q]], deviation[[k, q]]);
                 let middle = LEFT + step * k as f64 + cell / 2.0;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{ID_NAMES, entries, is_one_of};
 use crate::error::Result;
-use crate::lattice::{LatticeFolder, StressUnit};
+use crate::lattice::{LatticeFolder, StressUnit, curve_columns};
 use crate::pixels;
 use crate::sources::at_file;
 
@@ -19,22 +19,6 @@ const START: f64 = 0.05;
 const LABELS: &str = "labels.csv";
 /// The folders that photographs and curves may be in.
 const FOLDERS: [&str; 2] = ["images", "curves"];
-/// What the first two of a table's columns are if they are not strain and stress.
-const OTHERS: [&str; 12] = [
-    "displacement",
-    "extension",
-    "wavelength",
-    "wavenumber",
-    "frequency",
-    "theta",
-    "time",
-    "temperature",
-    "force",
-    "load",
-    "intensity",
-    "counts",
-];
-
 /// Photographs and stress-strain curves of the same specimens.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LatticeFiles {
@@ -150,18 +134,16 @@ fn reading(path: &Path) -> Option<(LatticeFolder, bool)> {
     let is_heading = rows.first()?.iter().any(|cell| cell.parse::<f64>().is_err());
     let heading: Vec<String> =
         if is_heading { rows.remove(0).iter().map(|cell| cell.to_lowercase()).collect() } else { Vec::new() };
-    let find = |word: &str| heading.iter().position(|cell| cell.contains(word));
-    let named = find("strain").zip(find("stress"));
-    let (strain, stress) = named.unwrap_or((0, 1));
+    // A heading that names something else is of something else.
+    let (strain, stress) = if is_heading { curve_columns(&heading)? } else { (0, 1) };
     let number = |row: &Vec<String>, column: usize| row.get(column).and_then(|cell| cell.parse::<f64>().ok());
     let strains: Vec<f64> = rows.iter().filter_map(|row| number(row, strain)).collect();
     let (&start, &end) = (strains.first()?, strains.last()?);
-    if named.is_none() {
+    if !is_heading {
         let two = rows.iter().all(|row| row.len() == 2 && number(row, 0).is_some() && number(row, 1).is_some());
-        let other = heading.iter().any(|cell| OTHERS.iter().any(|word| cell.contains(word)));
         let plausible = end != 0.0 && start.abs() <= START * end.abs() && end.abs() <= 100.0 * LARGEST_STRAIN;
         let runs = strains.windows(2).all(|pair| (pair[1] > pair[0]) == (end > 0.0));
-        if !two || other || !plausible || !runs {
+        if !two || !plausible || !runs {
             return None;
         }
     }

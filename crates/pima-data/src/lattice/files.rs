@@ -84,7 +84,11 @@ mod tests {
         let reading = LatticeFolder { side: 24, ..LatticeFolder::default() };
         let read = load_lattices(folder.path(), &reading).unwrap();
         assert_eq!(read.names, ["L01", "L02", "L03", "L04", "L05"]);
-        assert!(matches!(read.notes[..], [LatticeNote::Shortest { strain: 0.06, .. }]), "{:?}", read.notes);
+        assert!(
+            matches!(read.notes[..], [LatticeNote::Reach { .. }, LatticeNote::Shortest { strain: 0.06, .. }]),
+            "{:?}",
+            read.notes
+        );
         let (read, made) = (read.dataset, made.dataset);
         let all: Vec<usize> = (0..made.n_samples()).collect();
         let values = |data: &crate::Dataset, name: &str| data.modality(name).unwrap().gather(&all).unwrap();

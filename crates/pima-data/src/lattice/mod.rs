@@ -34,6 +34,7 @@ use crate::modality::{MeasurementAxis, ModalityData};
 use crate::rng::RowGenerators;
 use crate::truth::Truth;
 pub use files::write_lattices;
+pub(crate) use folder::curve_columns;
 pub use folder::{LatticeFolder, LatticeNote, LoadedLattices, StressUnit, load_lattices, load_lattices_onto};
 pub use mechanics::{CompressionTest, LatticeSpecimen, ScalingLaw};
 pub use structure::LatticeKind;

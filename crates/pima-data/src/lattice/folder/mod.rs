@@ -199,6 +199,11 @@ pub fn load_lattices_onto(folder: &Path, options: &LatticeFolder, strains: &[f64
     finish(folder, &specimens, &read, strains, options, notes)
 }
 
+/// The columns of strain and stress that a heading names, as curves are read; `None` for one that does not.
+pub(crate) fn curve_columns(heading: &[String]) -> Option<(usize, usize)> {
+    heading::columns(heading).ok()
+}
+
 fn check(options: &LatticeFolder) -> Result<()> {
     let refuse = |name, value, requirement| Err(Error::Parameter { name, value, requirement });
     if !(8..=4096).contains(&options.side) {
