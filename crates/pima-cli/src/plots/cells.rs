@@ -152,7 +152,8 @@ pub(super) fn image(
 
 /// Frame and ticks of a small panel; bars have no horizontal ticks.
 pub(super) fn frame(scene: &mut Scene, axes: &Axes, first: bool, x_name: Option<&str>) {
-    for (value, name) in ticks::linear(axes.y.0, axes.y.1, 4) {
+    let rows = if axes.to.1 - axes.from.1 < 130.0 { 3 } else { 4 };
+    for (value, name) in ticks::linear(axes.y.0, axes.y.1, rows) {
         let y = axes.at(axes.x.0, value).1;
         scene.line(vec![(axes.from.0, y), (axes.to.0, y)], GRID, 1.0);
         if first {

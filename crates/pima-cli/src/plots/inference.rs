@@ -13,7 +13,8 @@ use crate::run_directory::{InferenceExamples, InferredValues};
 use crate::summary::{ExpertSummary, Summary};
 
 const WIDTH: f64 = 1600.0;
-const LEFT: f64 = 190.0;
+/// Room for the names of modalities on the left, and for those of parameters where there are any.
+const LEFT: [f64; 2] = [190.0, 280.0];
 /// Points of a curve that are drawn at most.
 const MOST_POINTS: usize = 40;
 /// What an expert identified: quantities that are written out, and the height of a line.
@@ -24,21 +25,23 @@ const LINE: f64 = 26.0;
 pub(crate) fn scene(caption: &Caption, examples: &InferenceExamples, summary: &Summary) -> Result<Scene> {
     ensure!(!examples.predicted.is_empty(), "nothing was inferred from one modality alone");
     let n = examples.truth.values().map(|truth| truth.nrows()).max().unwrap_or(0).min(8);
-    let step = (WIDTH - LEFT - 20.0) / n as f64;
-    let cell = step - 26.0;
     let bands: Vec<_> =
         examples.predicted.iter().map(|(pair, values)| Band::new(pair, values, examples, summary)).collect();
+    let has_parameters = bands.iter().any(|band| !band.parameters().is_empty());
+    let left = LEFT[usize::from(has_parameters)];
+    let step = (WIDTH - left - 20.0) / n as f64;
+    let cell = step - 26.0;
     let height = TITLE_HEIGHT + bands.iter().map(|band| band.height(cell)).sum::<f64>() + 50.0;
     let mut scene = Scene::new(WIDTH, height);
     caption.draw(&mut scene, "Inferred from one modality", "test split", &[]);
     let mut top = TITLE_HEIGHT + 16.0;
     for band in &bands {
-        band.draw(&mut scene, n, step, cell, top);
+        band.draw(&mut scene, n, (left, step), cell, top);
         top += band.height(cell);
     }
     let mut note =
         "Curves: points are what was measured, the line is the predictive mean, the band its 90 % interval.".to_owned();
-    if bands.iter().any(|band| !band.parameters().is_empty()) {
+    if has_parameters {
         note.push_str(" Parameters: what the expert identified from what was seen, ± standard deviation.");
     }
     scene.text(&note, (36.0, height - 18.0), fitted(&note, size::SMALL, WIDTH - 72.0), Anchor::Start, MUTED);
@@ -116,18 +119,18 @@ impl<'a> Band<'a> {
             + 34.0
     }
 
-    fn draw(&self, scene: &mut Scene, n: usize, step: f64, cell: f64, top: f64) {
+    fn draw(&self, scene: &mut Scene, n: usize, (from, step): (f64, f64), cell: f64, top: f64) {
         let mut top = top;
         let mut row = |scene: &mut Scene, what: &str, row: &Row, draw: &DrawCell<'_>| {
             let height = row.height(cell);
             for k in 0..n {
-                let left = LEFT + step * k as f64;
+                let left = from + step * k as f64;
                 draw(scene, k, ((left, top), (left + cell, top + height)));
             }
             let middle = top + height / 2.0;
             let (first, second) = (row.name.as_str(), what);
-            scene.text(first, (36.0, middle - 4.0), fitted(first, size::LABEL, LEFT - 110.0), Anchor::Start, INK);
-            scene.text(second, (36.0, middle + 24.0), fitted(second, size::SMALL, LEFT - 110.0), Anchor::Start, MUTED);
+            scene.text(first, (36.0, middle - 4.0), fitted(first, size::LABEL, from - 110.0), Anchor::Start, INK);
+            scene.text(second, (36.0, middle + 24.0), fitted(second, size::SMALL, from - 110.0), Anchor::Start, MUTED);
             top += height + if row.is_image() { 18.0 } else { 52.0 };
         };
         row(scene, "seen", &self.seen, &|scene, k, corners| cells::draw(scene, &self.seen, k, corners, k == 0));
@@ -135,7 +138,7 @@ impl<'a> Band<'a> {
             row(scene, "inferred", &self.inferred, &|scene, k, corners| {
                 self.curves(scene, k, corners, channels, length);
             });
-            self.identified(scene, n, step, cell, top);
+            self.identified(scene, n, (from, step), cell, top);
         } else if self.truth_apart() {
             row(scene, "inferred", &self.inferred, &|scene, k, corners| {
                 cells::draw(scene, &self.inferred, k, corners, k == 0);
@@ -151,17 +154,17 @@ impl<'a> Band<'a> {
     }
 
     /// What the expert identified of each sample, a line for each quantity.
-    fn identified(&self, scene: &mut Scene, n: usize, step: f64, cell: f64, top: f64) {
+    fn identified(&self, scene: &mut Scene, n: usize, (from, step): (f64, f64), cell: f64, top: f64) {
         let Some([mean, deviation]) = &self.values.parameters else { return };
         let names = self.parameters();
         // As small as the longest must be: names of different sizes look as if they weighed differently.
-        let of_names = names.iter().map(|name| fitted(name, size::SMALL, LEFT - 50.0)).fold(size::SMALL, f64::min);
+        let of_names = names.iter().map(|name| fitted(name, size::SMALL, from - 50.0)).fold(size::SMALL, f64::min);
         for (q, name) in names.iter().enumerate() {
             let y = top + LINE * q as f64 + 8.0;
             scene.text(name, (36.0, y), of_names, Anchor::Start, MUTED);
             for k in 0..n.min(mean.nrows()) {
                 let text = ticks::with_error(mean[[k, q]], deviation[[k, q]]);
-                let middle = LEFT + step * k as f64 + cell / 2.0;
+                let middle = from + step * k as f64 + cell / 2.0;
                 scene.text(&text, (middle, y), fitted(&text, size::SMALL, step - 8.0), Anchor::Middle, INK);
             }
         }
