@@ -1,6 +1,6 @@
 //! What experts identified of single specimens, averaged over the samples of each: the quadrants of a photograph, repeated measurements.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use anyhow::Result;
 use ndarray::Array1;
@@ -8,14 +8,15 @@ use pima_cli::{ParameterRow, ParameterTable};
 use pima_data::{Dataset, Split};
 use pima_model::{InferOptions, Inference, Model, infer_rows};
 
-use crate::table::{Table, with_error};
+use crate::table::{Table, significant, with_error};
 
 /// Draws of z for each sample.
 const DRAWS: usize = 64;
 
 /// Sums over the samples of each specimen, in the order in which they came.
-#[derive(Default)]
 pub(crate) struct Identified {
+    /// Modalities whose experts have parameters for every sample of its own.
+    own: BTreeSet<String>,
     specimens: Vec<(String, Sums)>,
     places: HashMap<String, usize>,
 }
@@ -29,10 +30,21 @@ struct Sums {
 }
 
 impl Identified {
+    pub(crate) fn new(model: &Model) -> Self {
+        let names: Vec<&str> = model.modality_names().collect();
+        let own = model.identifying().into_iter().filter(|(_, is_own)| *is_own);
+        Self { own: own.map(|(m, _)| names[m].to_owned()).collect(), specimens: Vec::new(), places: HashMap::new() }
+    }
+
     /// Adds sample `at` of what was inferred.
     pub(crate) fn add(&mut self, specimen: &str, inferred: &Inference, at: usize) {
-        let of_all = inferred.predictions.values().filter_map(|prediction| prediction.parameters.as_ref());
-        let values = of_all.flat_map(|p| p.mean.row(at).into_iter().zip(p.deviation.row(at)).collect::<Vec<_>>());
+        let of_all = inferred.predictions.iter().filter_map(|(name, one)| Some((name, one.parameters.as_ref()?)));
+        let values = of_all.flat_map(|(name, p)| {
+            // Parameters of a kind say nothing of how a specimen differs from it.
+            let deviation = |d: &f64| if self.own.contains(name) { *d } else { f64::NAN };
+            let of_one = p.mean.row(at).into_iter().zip(p.deviation.row(at).into_iter().map(deviation));
+            of_one.collect::<Vec<_>>()
+        });
         let responsibilities = inferred.responsibilities.row(at);
         let place = *self.places.entry(specimen.to_owned()).or_insert(self.specimens.len());
         if place == self.specimens.len() {
@@ -126,7 +138,7 @@ pub(crate) fn of_run(model: &Model, dataset: &Dataset, split: &Split, seed: u64)
                 score: false,
                 seed,
             };
-            let mut identified = Identified::default();
+            let mut identified = Identified::new(model);
             infer_rows(model, dataset, of_part, &options, |places, inferred| {
                 if table.quantities.is_empty() {
                     table.quantities = quantities(inferred);
@@ -163,12 +175,19 @@ pub(crate) fn shown(parameters: &ParameterTable) -> String {
     table.row(heading);
     for row in parameters.rows.iter().take(MOST) {
         let mut cells = vec![row.specimen.clone(), row.cluster.to_string()];
-        cells.extend(row.values.iter().map(|&(mean, deviation)| with_error(mean, deviation)));
+        let shown = |&(mean, sd): &(f64, f64)| if sd.is_nan() { significant(mean) } else { with_error(mean, sd) };
+        cells.extend(row.values.iter().map(shown));
         table.row(cells);
     }
     let more = parameters.rows.len().saturating_sub(MOST);
     let more = if more > 0 { format!("and {more} more: --parameters writes all of them\n") } else { String::new() };
-    format!("\n{table}{more}± the standard deviation over what is possible and over a specimen's samples")
+    let has_own = parameters.rows.iter().flat_map(|row| &row.values).any(|(_, sd)| !sd.is_nan());
+    let note = if has_own {
+        "± the standard deviation over what is possible and over a specimen's samples"
+    } else {
+        "the parameters of each specimen's kind: this run has none of a specimen's own (expert_sees_latent)"
+    };
+    format!("\n{table}{more}{note}")
 }
 
 #[cfg(test)]
@@ -205,7 +224,12 @@ mod tests {
 
     #[test]
     fn samples_of_a_specimen_are_averaged_with_the_variance_within_and_between_them() {
-        let mut identified = Identified::default();
+        let empty = |own: &[&str]| Identified {
+            own: own.iter().map(|&name| name.to_owned()).collect(),
+            specimens: Vec::new(),
+            places: HashMap::new(),
+        };
+        let mut identified = empty(&["stress"]);
         let inferred = inferred();
         assert_eq!(quantities(&inferred)[0], ("modulus".to_owned(), "MPa".to_owned()));
         identified.add("s7", &inferred, 0);
@@ -223,6 +247,14 @@ mod tests {
         assert_eq!((rows[1].cluster, rows[1].values[0]), (1, (100.0, 3.0)));
         let shown = shown(&ParameterTable { quantities: quantities(&inferred), rows });
         assert!(shown.contains("modulus (MPa)") && shown.contains("102.0 ± 3.0"), "{shown}");
+
+        // A kind's parameters have no deviation that were a specimen's.
+        let mut of_kind = empty(&[]);
+        of_kind.add("s7", &inferred, 0);
+        let table = ParameterTable { quantities: quantities(&inferred), rows: of_kind.rows("image") };
+        assert!(table.rows[0].values[0].0 == 100.0 && table.rows[0].values[0].1.is_nan());
+        let shown = super::shown(&table);
+        assert!(shown.contains("  100.00  ") && shown.contains("the parameters of each specimen's kind"), "{shown}");
     }
 
     #[test]

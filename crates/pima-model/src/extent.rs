@@ -4,8 +4,8 @@ use crate::Result;
 use pima_data::ModalityData;
 use serde::{Deserialize, Serialize};
 
-/// How many times smaller or larger than all that was trained on a sample must be to be called so. Units differ by ten at least; specimens seldom do.
-const FAR: f64 = 10.0;
+/// How many times smaller or larger than all that was trained on a sample must be to be called so. Units differ by ten at least; specimens of one kind seldom by three.
+pub const FAR: f64 = 3.0;
 
 /// The least and the greatest root mean square of the values of one training sample, physical units.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -66,7 +66,8 @@ mod tests {
             "what is missing does not count"
         );
         assert_eq!(extent.compare(size([12.0, -5.0])), Equal);
-        assert_eq!(extent.compare(size([90.0, 120.0])), Equal, "three times as large");
+        assert_eq!(extent.compare(size([60.0, 80.0])), Equal, "twice as large");
+        assert_eq!(extent.compare(size([300.0, 400.0])), Greater, "ten times");
         assert_eq!(extent.compare(size([0.003, 0.004])), Less, "GPa for MPa");
         assert_eq!(extent.compare(size([3e4, 4e4])), Greater, "kPa for MPa");
         assert_eq!(Extent::of(&data, &[2]).unwrap(), None);

@@ -53,7 +53,7 @@ pub use config::{
 pub use data::{DataLocations, ModalitySurvey, Survey, known_states, load_data, survey, survey_loaded};
 pub use error::{Error, Result};
 pub use evaluate::{AloneEvaluation, Evaluation, Scores, cross_modal_errors, evaluate};
-pub use extent::{Extent, root_mean_square};
+pub use extent::{Extent, FAR, root_mean_square};
 pub use generate::{Generated, LatentPoints};
 pub use infer::{Engine, InferOptions, Inference, InferredParameters, Prediction, Score};
 pub use model::Model;

@@ -74,7 +74,7 @@ fn infer(args: &InferArgs, plan: &Plan) -> Result<()> {
     // Without the wish for a table, samples that are not of specimens may be too many for one.
     let tabled = samples.are_of_specimens() || args.parameters.is_some();
     let mut npz = NpzStream::new(&args.out);
-    let mut identified = Identified::default();
+    let mut identified = Identified::new(model);
     let mut parameters = ParameterTable::default();
     let mut densities = BTreeMap::<String, Mean>::new();
     samples.each_batch(model, |k, rows, _, batch| {

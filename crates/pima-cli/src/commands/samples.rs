@@ -9,7 +9,7 @@ use ndarray::Array2;
 use pima_cli::RunDirectory;
 use pima_core::ModalityShape;
 use pima_data::{Batch, Batches, Dataset, LatticeNote, ModalityData, NpzRows, SkippedRow, load_lattices_onto};
-use pima_model::{DataSource, ExperimentConfig, Model, load_model, root_mean_square};
+use pima_model::{DataSource, ExperimentConfig, FAR, Model, load_model, root_mean_square};
 use pima_nets::DeviceChoice;
 
 use crate::failure::say;
@@ -121,6 +121,12 @@ impl Samples {
         from: Option<&[String]>,
         skip_bad_rows: bool,
     ) -> Result<Self> {
+        let ending = file.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        ensure!(
+            !(file.is_file() && ["png", "jpg", "jpeg", "tif", "tiff"].contains(&ending.as_str())),
+            "{}: is a photograph; give the folder that it lies in",
+            file.display()
+        );
         let source = match file.is_dir() {
             true => Source::Folder(file.to_owned(), Box::new(in_folder(file, model, config)?)),
             false => Source::File(file.to_owned()),
@@ -172,10 +178,12 @@ impl Samples {
         bad.iter_mut().for_each(|bad| bad.sort_by_key(|skipped| skipped.row));
         ensure!(n_samples > 0, "{}: no row is without a fault", file.display());
         let skipped = bad.unwrap_or_default();
+        let first_name = |row: usize| ids.as_ref().map_or_else(|| format!("row {row}"), |ids| ids[row].clone());
         for ((name, which), (n, first, size)) in far {
             let than = if which == Ordering::Less { "smaller" } else { "larger" };
             crate::progress::data_note(&format!(
-                "warning: {name}: {n} samples are more than ten times {than} than all that the model was trained on (row {first}: root mean square {}): other units?",
+                "warning: {name}: samples {FAR} times {than} than all that the model was trained on, and more: {n} (the first is {}, root mean square {}); other units?",
+                first_name(first),
                 significant(size)
             ));
         }
@@ -289,7 +297,18 @@ fn in_folder(folder: &Path, model: &Model, config: &ExperimentConfig) -> Result<
         strains = strains.or(model.modality_axis(m).map(|axis| axis.points.as_slice()));
     }
     let strains = strains.with_context(|| format!("{}: this run has no curves", folder.display()))?;
-    let loaded = load_lattices_onto(folder, &config.data.lattice_folder.clone().unwrap_or_default(), strains)?;
+    let options = config.data.lattice_folder.clone().unwrap_or_default();
+    let loaded = load_lattices_onto(folder, &options, strains).map_err(|error| {
+        // A run's options are not for the user to change.
+        let about_options = error.to_string().contains("[data.lattice_folder]");
+        let strains = if options.percent { "per cent" } else { "fractions" };
+        let units = format!(
+            "{folder}: the run reads strains as {strains} and stresses in {stress}, and keeps to it: convert the files",
+            folder = folder.display(),
+            stress = options.stress.name()
+        );
+        if about_options { anyhow::Error::from(error).context(units) } else { error.into() }
+    })?;
     // Photographs without curves are what one infers from.
     let notes = loaded.notes.iter().filter(|note| !matches!(note, LatticeNote::Missing { .. }));
     notes.for_each(|note| crate::progress::data_note(&note.to_string()));

@@ -89,6 +89,10 @@ pub fn with_error(value: f64, error: f64) -> String {
     }
     let place = decimal_exponent(error, 2) - 1;
     let largest = if value == 0.0 { place } else { decimal_exponent(value, 1).max(place) };
+    // Digits that no measurement has hide the number.
+    if largest - place > 8 {
+        return format!("{} ± {}", number(value, 6), number(error, 2));
+    }
     if (-6..6).contains(&place) && largest < 6 {
         let decimals = (-place).max(0) as usize;
         let round = |x: f64| if place > 0 { (x / 10_f64.powi(place)).round() * 10_f64.powi(place) } else { x };
@@ -169,6 +173,7 @@ mod tests {
 
     #[test]
     fn errors_are_written_to_two_digits_and_values_with_them() {
+        assert_eq!(with_error(1287.9312, 2.8e-17), "1287.93 ± 2.8e−17", "no digits that nothing has measured");
         let cases = [
             (3.00049, 0.00031, "3.00049 ± 0.00031"),
             (-0.1, 0.0099, "−0.1000 ± 0.0099"),

@@ -78,7 +78,8 @@ fn a_folder_of_lattices_is_checked_trained_on_and_never_overwritten() {
     }
     let (out, said) = bench.ok("infer run --given new --device cpu --out new.npz --parameters new.csv");
     assert!(out.contains("clusters, stress from image by dropout for 32 samples"), "{out}");
-    assert!(row(&out, "specimen").contains("yield stress (MPa)") && row(&out, "L04").contains(" ± "), "{out}");
+    assert!(row(&out, "specimen").contains("yield stress (MPa)") && !row(&out, "L04").contains('±'), "{out}");
+    assert!(out.contains("the parameters of each specimen's kind: this run has none of a specimen's own"), "{out}");
     assert!(!said.contains("warning"), "{said}");
     let of_photographs = fs::read_to_string(bench.path("new.csv")).unwrap();
     let of_run = table.lines().find(|line| line.starts_with("L03,") && line.contains(",image,16,")).unwrap();
@@ -96,6 +97,11 @@ fn a_folder_of_lattices_is_checked_trained_on_and_never_overwritten() {
         said.contains("new/L03.csv, line 5: ends at strain 0.03, but the model was trained on curves to 0.06"),
         "{said}"
     );
+    fs::write(bench.path("new/L03.csv"), "strain,stress (GPa)\n0,0\n0.01,0.01\n0.02,0.012\n0.07,0.013\n").unwrap();
+    let said = bench.fails("infer run --given new --device cpu --out none.npz", 2);
+    assert!(said.contains("new: the run reads strains as fractions and stresses in MPa, and keeps to it"), "{said}");
+    let said = bench.fails("infer run --given lab/images/L03.png --device cpu --out none.npz", 2);
+    assert!(said.contains("L03.png: is a photograph; give the folder that it lies in"), "{said}");
     bench.ok("train tiny.toml --out digits --quiet --threads 1 --device cpu");
     let said = bench.fails("infer digits --given new --device cpu --out none.npz", 2);
     assert!(

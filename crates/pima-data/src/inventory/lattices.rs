@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{ID_NAMES, entries, is_one_of};
 use crate::error::Result;
-use crate::lattice::{LatticeFolder, StressUnit, curve_columns};
+use crate::lattice::{LatticeFolder, StressUnit, curve_columns, names_strain_or_stress};
 use crate::pixels;
 use crate::sources::at_file;
 
@@ -58,6 +58,15 @@ pub(super) fn look(folder: &Path) -> Result<Option<(LatticeFiles, Vec<String>)>>
     // A few that cannot be read are told when they are.
     let n_curves = readings.count() + usize::from(first.is_some());
     let Some((mut options, says_units)) = first.filter(|_| 2 * n_curves > paired.len()) else {
+        // What means to be a curve and cannot be read as one is not to become something else.
+        if let Some((_, curve)) = paired.iter().find(|(_, curve)| meant(curve)) {
+            let heading = rows(curve).and_then(|rows| rows.into_iter().next()).unwrap_or_default();
+            let why = curve_columns(&heading).err().unwrap_or_else(|| "no strain that grows from zero".to_owned());
+            return Err(at_file(
+                curve,
+                format!("is beside a photograph of its name, and no stress-strain curve as it is: {why}"),
+            ));
+        }
         alike(folder, &paired)?;
         return Ok(None);
     };
@@ -109,6 +118,11 @@ fn pairs(folder: &Path) -> Result<BTreeMap<String, Pair>> {
     Ok(specimens)
 }
 
+/// Whether the first lines of a file name strain or stress.
+fn meant(curve: &Path) -> bool {
+    rows(curve).is_some_and(|rows| rows.iter().take(3).flatten().any(|cell| names_strain_or_stress(cell)))
+}
+
 /// Refuses tables beside photographs of the same names that have the same columns: each would be a modality, with its lines as samples.
 fn alike(folder: &Path, paired: &[(&PathBuf, &PathBuf)]) -> Result<()> {
     let here: Vec<&PathBuf> =
@@ -135,7 +149,7 @@ fn reading(path: &Path) -> Option<(LatticeFolder, bool)> {
     let heading: Vec<String> =
         if is_heading { rows.remove(0).iter().map(|cell| cell.to_lowercase()).collect() } else { Vec::new() };
     // A heading that names something else is of something else.
-    let (strain, stress) = if is_heading { curve_columns(&heading)? } else { (0, 1) };
+    let (strain, stress) = if is_heading { curve_columns(&heading).ok()? } else { (0, 1) };
     let number = |row: &Vec<String>, column: usize| row.get(column).and_then(|cell| cell.parse::<f64>().ok());
     let strains: Vec<f64> = rows.iter().filter_map(|row| number(row, strain)).collect();
     let (&start, &end) = (strains.first()?, strains.last()?);
@@ -147,15 +161,21 @@ fn reading(path: &Path) -> Option<(LatticeFolder, bool)> {
             return None;
         }
     }
-    let says = |column: usize| heading.get(column).map_or("", String::as_str);
-    let percent = says(strain).contains('%') || says(strain).contains("percent");
+    // Units stand in the heading, or in a line below it.
+    let below = rows.first().filter(|row| is_heading && number(row, strain).is_none() && number(row, stress).is_none());
+    let said = |column: usize| {
+        let of = |row: &[String]| row.get(column).cloned().unwrap_or_default();
+        format!("{} {}", of(&heading), below.map(|row| of(row).to_lowercase()).unwrap_or_default())
+    };
+    let says = [said(strain), said(stress)];
+    let percent = says[0].contains('%') || says[0].contains("percent");
     let units = [
         ("gpa", StressUnit::GigaPascal),
         ("mpa", StressUnit::MegaPascal),
         ("kpa", StressUnit::KiloPascal),
         ("pa", StressUnit::Pa),
     ];
-    let mut words = says(stress).split(|c: char| !c.is_alphanumeric());
+    let mut words = says[1].split(|c: char| !c.is_alphanumeric());
     let unit = words.find_map(|word| units.iter().find(|(name, _)| *name == word));
     let options = LatticeFolder {
         percent: percent || end.abs() > LARGEST_STRAIN,
@@ -163,7 +183,7 @@ fn reading(path: &Path) -> Option<(LatticeFolder, bool)> {
         compression_negative: end < 0.0,
         ..LatticeFolder::default()
     };
-    Some((options, unit.is_some() || says(stress).contains("n/mm")))
+    Some((options, unit.is_some() || says[1].contains("n/mm")))
 }
 
 /// The cells of the lines that say something, decimal commas as points beside other separators; `None` for what is no text.

@@ -34,8 +34,8 @@ use crate::modality::{MeasurementAxis, ModalityData};
 use crate::rng::RowGenerators;
 use crate::truth::Truth;
 pub use files::write_lattices;
-pub(crate) use folder::curve_columns;
 pub use folder::{LatticeFolder, LatticeNote, LoadedLattices, StressUnit, load_lattices, load_lattices_onto};
+pub(crate) use folder::{curve_columns, names_strain_or_stress};
 pub use mechanics::{CompressionTest, LatticeSpecimen, ScalingLaw};
 pub use structure::LatticeKind;
 

@@ -23,8 +23,8 @@ pub(super) struct Files {
     unread: Vec<PathBuf>,
 }
 
-/// The specimens of a folder by name.
-pub(super) fn find(folder: &Path) -> Result<BTreeMap<String, Files>> {
+/// The specimens of a folder by name, and photographs that are no specimen because they cannot be read.
+pub(super) fn find(folder: &Path) -> Result<(BTreeMap<String, Files>, Vec<PathBuf>)> {
     if !folder.is_dir() {
         let problem = if folder.exists() { "is no folder" } else { "there is no such folder" };
         let advice = "name the folder of the specimens in data.folder; paths are relative to the config file";
@@ -66,14 +66,16 @@ pub(super) fn find(folder: &Path) -> Result<BTreeMap<String, Files>> {
             *slot = Some(path);
         }
     }
-    // Files of other endings alone are no specimen: a protocol, say.
+    // Files of other endings alone are no specimen: a protocol, say. Photographs should be told.
+    let alone = specimens.values().filter(|files| files.image.is_none() && files.curve.is_none());
+    let unread = alone.flat_map(|files| &files.unread).filter(|path| may_be(path, true)).cloned().collect();
     specimens.retain(|_, files| files.image.is_some() || files.curve.is_some());
     if specimens.is_empty() {
         let problem =
             format!("no photographs ({}) and no curves (csv) here; is it the right folder?", IMAGES.join(", "));
         return Err(error(folder, None, problem));
     }
-    Ok(specimens)
+    Ok((specimens, unread))
 }
 
 /// Refuses specimens that lack one of the two, or notes them where that is allowed.

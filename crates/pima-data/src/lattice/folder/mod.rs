@@ -199,9 +199,15 @@ pub fn load_lattices_onto(folder: &Path, options: &LatticeFolder, strains: &[f64
     finish(folder, &specimens, &read, strains, options, notes)
 }
 
-/// The columns of strain and stress that a heading names, as curves are read; `None` for one that does not.
-pub(crate) fn curve_columns(heading: &[String]) -> Option<(usize, usize)> {
-    heading::columns(heading).ok()
+/// The columns of strain and stress that a heading names, as curves are read; else what is wrong with it.
+pub(crate) fn curve_columns(heading: &[String]) -> std::result::Result<(usize, usize), String> {
+    heading::columns(heading)
+}
+
+/// Whether a text names strain or stress.
+pub(crate) fn names_strain_or_stress(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    heading::STRAIN.iter().chain(&heading::STRESS).any(|name| lower.contains(name))
 }
 
 fn check(options: &LatticeFolder) -> Result<()> {
@@ -225,8 +231,10 @@ type Specimens = BTreeMap<String, Files>;
 
 fn read_all(folder: &Path, options: &LatticeFolder) -> Result<(Specimens, Vec<Read>, Vec<LatticeNote>)> {
     check(options)?;
-    let specimens = files::find(folder)?;
-    let notes = files::unmatched(&specimens, options.allow_missing)?;
+    let (specimens, alone) = files::find(folder)?;
+    let mut notes = files::unmatched(&specimens, options.allow_missing)?;
+    let count = alone.len();
+    notes.extend(alone.into_iter().next().map(|first| LatticeNote::Unread { count, first }));
     let read: Vec<Result<Read>> = specimens.par_iter().map(|(_, files)| read(files, options)).collect();
     // Of several mistakes always the first is told, whichever was found first.
     let read: Vec<Read> = read.into_iter().collect::<Result<_>>()?;

@@ -96,7 +96,7 @@ pub enum LatticeNote {
         /// The specimens.
         names: Vec<String>,
     },
-    /// Files of such specimens that cannot be read.
+    /// Files that cannot be read, of specimens that lack one of the two and of no other.
     Unread {
         /// How many.
         count: usize,
@@ -186,7 +186,7 @@ impl fmt::Display for LatticeNote {
             }
             Self::Unread { count, first } => write!(
                 f,
-                "{} of such specimens cannot be read ({}): photographs are png, jpg or tif, and curves csv; convert them",
+                "{} cannot be read ({}): photographs are png, jpg or tif, and curves csv; convert them",
                 counted(*count, "file"),
                 which(*count, first)
             ),

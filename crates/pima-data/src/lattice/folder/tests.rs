@@ -199,8 +199,7 @@ fn a_missing_half_is_refused_or_marked() {
     let notes: Vec<String> = loaded.notes.iter().map(ToString::to_string).collect();
     assert_eq!(notes[1], "6 specimens have no curve: only, p, q, r, s and 1 more");
     assert!(
-        notes[2].starts_with("2 files of such specimens cannot be read (the first: ")
-            && notes[2].contains("blind.bmp): photo"),
+        notes[2].starts_with("2 files cannot be read (the first: ") && notes[2].contains("blind.bmp): photo"),
         "{notes:?}"
     );
 }

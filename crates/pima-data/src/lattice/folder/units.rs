@@ -13,7 +13,8 @@ impl StressUnit {
         }
     }
 
-    pub(super) fn name(self) -> &'static str {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Pa => "Pa",
             Self::KiloPascal => "kPa",

@@ -43,6 +43,15 @@ pub(super) fn of(survey: &Survey, config: &ExperimentConfig) -> Vec<String> {
     for (modality, settings) in survey.modalities.iter().zip(&config.modalities) {
         of_modality(modality, settings, &mut warnings);
     }
+    for settings in &config.modalities {
+        let from = settings.expert_sees_latent.map_or(0, |sees| sees.from_epoch);
+        if from > config.training.epochs {
+            warnings.push(format!(
+                "{}: expert_sees_latent begins in epoch {from}, and there are {} epochs: samples never get parameters of their own; lower from_epoch, or train for longer",
+                settings.name, config.training.epochs
+            ));
+        }
+    }
     let n_clusters = config.model.clusters;
     // Quadrants of one photograph are no further specimens.
     let (n_train, what) = match survey.specimens {
