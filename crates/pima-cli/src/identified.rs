@@ -149,17 +149,19 @@ pub(crate) fn of_run(model: &Model, dataset: &Dataset, split: &Split, seed: u64)
             })?;
             by_way.push(identified.rows(seen));
         }
-        let label = |specimen: &str| {
-            let row = of_part.iter().find(|&&row| specimens[row] == specimen)?;
-            Some(dataset.labels()?.names()[dataset.labels()?.of(*row)?].clone())
-        };
-        // Specimen by specimen, as it was seen by all first.
-        for first in by_way.first().cloned().unwrap_or_default() {
+        // Specimen by specimen, as it was seen by all first. Looked up, for there may be as many as samples.
+        let row_of: HashMap<&str, usize> = of_part.iter().map(|&row| (specimens[row].as_str(), row)).collect();
+        let label =
+            |specimen: &str| Some(dataset.labels()?.names()[dataset.labels()?.of(*row_of.get(specimen)?)?].clone());
+        let mut ways = by_way.into_iter();
+        let first = ways.next().unwrap_or_default();
+        let others: Vec<HashMap<String, ParameterRow>> =
+            ways.map(|way| way.into_iter().map(|row| (row.specimen.clone(), row)).collect()).collect();
+        for first in first {
             let label = label(&first.specimen);
-            for of_way in &by_way {
-                let found = of_way.iter().find(|row| row.specimen == first.specimen).cloned();
-                table.rows.extend(found.map(|row| ParameterRow { split: Some(part), label: label.clone(), ..row }));
-            }
+            let others: Vec<_> = others.iter().filter_map(|way| way.get(&first.specimen).cloned()).collect();
+            let of_specimen = std::iter::once(first).chain(others);
+            table.rows.extend(of_specimen.map(|row| ParameterRow { split: Some(part), label: label.clone(), ..row }));
         }
     }
     Ok(Some(table))

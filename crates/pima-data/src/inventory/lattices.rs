@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{ID_NAMES, entries, is_one_of};
 use crate::error::Result;
-use crate::lattice::{LatticeFolder, StressUnit, curve_columns, names_strain_or_stress};
+use crate::lattice::{LatticeFolder, curve_columns, names_strain_or_stress, units_said};
 use crate::pixels;
 use crate::sources::at_file;
 
@@ -168,22 +168,14 @@ fn reading(path: &Path) -> Option<(LatticeFolder, bool)> {
         format!("{} {}", of(&heading), below.map(|row| of(row).to_lowercase()).unwrap_or_default())
     };
     let says = [said(strain), said(stress)];
-    let percent = says[0].contains('%') || says[0].contains("percent");
-    let units = [
-        ("gpa", StressUnit::GigaPascal),
-        ("mpa", StressUnit::MegaPascal),
-        ("kpa", StressUnit::KiloPascal),
-        ("pa", StressUnit::Pa),
-    ];
-    let mut words = says[1].split(|c: char| !c.is_alphanumeric());
-    let unit = words.find_map(|word| units.iter().find(|(name, _)| *name == word));
+    let (percent, unit) = units_said(&says[0], &says[1]);
     let options = LatticeFolder {
         percent: percent || end.abs() > LARGEST_STRAIN,
-        stress: unit.map_or(StressUnit::MegaPascal, |(_, unit)| *unit),
+        stress: unit.unwrap_or_default(),
         compression_negative: end < 0.0,
         ..LatticeFolder::default()
     };
-    Some((options, unit.is_some() || says[1].contains("n/mm")))
+    Some((options, unit.is_some()))
 }
 
 /// The cells of the lines that say something, decimal commas as points beside other separators; `None` for what is no text.

@@ -35,7 +35,7 @@ use crate::rng::RowGenerators;
 use crate::truth::Truth;
 pub use files::write_lattices;
 pub use folder::{LatticeFolder, LatticeNote, LoadedLattices, StressUnit, load_lattices, load_lattices_onto};
-pub(crate) use folder::{curve_columns, names_strain_or_stress};
+pub(crate) use folder::{curve_columns, names_strain_or_stress, units_said};
 pub use mechanics::{CompressionTest, LatticeSpecimen, ScalingLaw};
 pub use structure::LatticeKind;
 

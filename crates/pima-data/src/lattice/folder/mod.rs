@@ -204,6 +204,15 @@ pub(crate) fn curve_columns(heading: &[String]) -> std::result::Result<(usize, u
     heading::columns(heading)
 }
 
+/// What headings of strain and stress say of their units: whether strain is in per cent, and the unit of stress.
+pub(crate) fn units_said(strain: &str, stress: &str) -> (bool, Option<StressUnit>) {
+    let unit = match units::of_heading(stress) {
+        Some(units::Unit::Stress(unit)) => Some(unit),
+        _ => None,
+    };
+    (units::of_heading(strain) == Some(units::Unit::Percent), unit)
+}
+
 /// Whether a text names strain or stress.
 pub(crate) fn names_strain_or_stress(text: &str) -> bool {
     let lower = text.to_lowercase();
